@@ -1,0 +1,1 @@
+"""What carries messages: connectors and channel definitions.  Never imports the engine."""

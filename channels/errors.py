@@ -1,0 +1,5 @@
+"""What a connector may refuse."""
+
+
+class ConnectorError(Exception):
+    """A connector cannot be opened as declared; says why, never a secret."""

@@ -1,0 +1,70 @@
+"""What crosses a connector: bytes in, a response back; content out, an outcome back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from transforms.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """Bytes a source took off the wire, nothing decided yet.
+
+    `problem` is empty, or why the frame is no message (`too_long`, `truncated`): kept, answered AR.
+    """
+
+    content: bytes
+    received: float  # seconds since the epoch
+    peer: str = ""  # address of the sender, `host:port`
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the sender is owed: the ACKs to write, oldest first; empty when nothing may be answered.
+
+    `sent` is called once the transport has taken the bytes (the Answer's state `given`).
+    """
+
+    contents: tuple[bytes, ...] = ()
+
+
+class Verdict(Enum):
+    """What became of an attempt, and so what may be done next (design, section 5)."""
+
+    SENT = "sent"
+    REFUSED = "refused"  # the message is at fault: dead letter at once
+    COUNTED = "counted"  # 409, 500, AR: uses up `attempts` while others get through
+    FAILING = "failing"  # the receiver is at fault: pause it, probe it, costs no attempt
+    HELD = "held"  # may not leave as it is; a person looks
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One document on its way to one destination."""
+
+    document: Document  # the part to send: `document.parts` has exactly one
+    message_id: int
+    control_id: str
+    attempt: int  # from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to.
+
+    `code` is the receiver's (`201`, `AE`) or ours (`timeout`, `refused_connection`); `reason` a sentence
+    without values; `response` what the receiver said; `sent` the bytes that went out; `learned` what the
+    destination wants to be reminded of (criterion -> reference), written with the settlement.
+    """
+
+    verdict: Verdict
+    code: str = ""
+    reason: str = ""
+    response: bytes = b""
+    sent: bytes = b""
+    retry_after: float = 0.0  # seconds the receiver asked for, 0: none
+    learned: Mapping[str, str] = field(default_factory=dict)

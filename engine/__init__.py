@@ -1,0 +1,1 @@
+"""What runs channels: stores, queues, retries, replays, serves, watches."""

@@ -1,0 +1,1 @@
+"""The engine's own API under /v1."""

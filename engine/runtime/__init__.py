@@ -1,0 +1,1 @@
+"""One message's way: intake, dispatch, answer, delivery, retry, recovery, replay."""

@@ -1,0 +1,1 @@
+"""The durable record of every message: SQLite, one connection that writes."""

@@ -1,0 +1,1 @@
+"""What changes messages: HL7 and FHIR values, maps, terminology, steps.  No network, no clock, no randomness."""

@@ -1,0 +1,1 @@
+"""YAML text into located, checked, frozen values."""

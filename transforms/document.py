@@ -1,0 +1,103 @@
+"""What runs between steps: content, and the facts of the world it may lean on.
+
+Transforms are pure: time, zone and identity come in with the document, so that the same message under
+the same channel version gives the same bytes on any machine in any year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+HL7 = "application/hl7-v2"
+FHIR_JSON = "application/fhir+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a site names things (rules: identifiers need a system, keys need a secret).
+
+    `base` is the URI prefix for namespaces nobody declared; `secret` keys the UUIDv5 namespace;
+    `authorities` maps (sending application, sending facility, namespace id) to a URI, `*` standing for any.
+    `patient` lists the assigning authorities and then identifier types to choose the patient's id by.
+    """
+
+    base: str = ""
+    secret: str = ""
+    authorities: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    patient: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a transform may know of the world outside the message."""
+
+    received: datetime  # aware, UTC: when the source took it off the wire
+    channel: str = ""
+    timezone: str = ""  # IANA name declared by the channel; empty: none
+    identity: Identity = Identity()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something odd that was borne: a segment out of place, a number that is none.  Never a value."""
+
+    code: str
+    place: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFact:
+    """What the result register must know of one report in a document (rules 2 to 4).
+
+    Keys and identities are UUIDs made from the message as received.  `time` is OBR-22, else MSH-7, as
+    `YYYY-MM-DDTHH:MM:SS.ffffffZ` (comparable as text), empty where the message gives none.
+    """
+
+    key: str
+    patient: str
+    time: str
+    rank: int  # of the report's status: a final outranks a preliminary
+    report: str  # id of the DiagnosticReport
+    observations: tuple[str, ...]  # ids of the Observations sent
+    emptied: tuple[str, ...] = ()  # of those: OBX-5 empty though final
+    status_only: tuple[str, ...] = ()  # of those: OBX-11 is U
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A share of a document that is delivered by itself: one patient's.
+
+    `entries` are indexes into the Bundle's entries; None is the whole body.  `lane` orders it;
+    `hold` is a reason code why it may not leave ('no_patient_id', 'invalid' ...), empty if it may.
+    """
+
+    lane: str = ""
+    facts: tuple[ReportFact, ...] = ()
+    entries: tuple[int, ...] | None = None
+    hold: str = ""
+
+
+WHOLE = (Part(),)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Content between steps.
+
+    `body` is a `transforms.hl7.message.Message` for HL7, a dict for FHIR JSON, bytes or str else.
+    `leftover` are the paths of non-empty fields that no rule read or dropped (`OBX[3]-15`).
+    """
+
+    media_type: str
+    body: object
+    context: Context
+    parts: tuple[Part, ...] = WHOLE
+    leftover: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def with_body(self, body: object, media_type: str | None = None) -> Document:
+        """The same document with other content."""
+        return replace(self, body=body, media_type=media_type or self.media_type)

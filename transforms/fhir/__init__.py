@@ -1,0 +1,1 @@
+"""FHIR R4: bundles, identity, JSON with exact decimals, validation, outcomes."""
