@@ -1,0 +1,47 @@
+"""What a store promises, whichever database it is on.
+
+When an awaited write returns, it is durable.  Writes are grouped: what arrives while a commit runs shares the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from engine.store.records import (
+    Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MessageRow, Query, RegisterRow, Settlement, Stored,
+)  # fmt: skip
+
+
+class StoreUnavailable(Exception):
+    """The store cannot keep anything now (disk full, I/O error); nothing was kept, the sender may send again."""
+
+
+class Store(Protocol):
+    """The durable record."""
+
+    async def receive(self, arrival: Arrival) -> Stored: ...
+    async def settle(self, settlement: Settlement) -> None: ...
+
+    async def message(self, id: int) -> MessageRow | None: ...
+    async def search(self, query: Query) -> list[MessageRow]: ...  # without content
+    async def deliveries(self, message_id: int) -> list[DeliveryRow]: ...
+    async def counts(self) -> Mapping[tuple[str, str], int]: ...  # (channel, status) -> messages; cheap
+
+    async def unsettled(self, channel: str, after: int, limit: int) -> list[MessageRow]:
+        """Messages `received` with an id above `after`, oldest first, with content: the backlog, read on by cursor."""
+
+    async def settled_for(self, channel: str, destination: str, ids: Sequence[int]) -> Mapping[int, Sequence[DeliveryRow]]:
+        """Of unsettled messages `ids`, the delivery rows already written for `destination`."""
+
+    async def waiting(self, channel: str, destination: str, statuses: Sequence[DeliveryStatus], lane: str | None = None,
+                      after: int = 0, limit: int = 500) -> list[DeliveryRow]: ...  # fmt: skip
+    # rows in one of `statuses`, in order of message id and part
+
+    async def register(self, destination: str, keys: Sequence[str]) -> Mapping[str, RegisterRow]: ...
+    async def recall(self, destination: str, criteria: Sequence[str]) -> Mapping[str, str]: ...
+    async def keep_version(self, version: ChannelVersion) -> None: ...
+    async def version(self, digest: str) -> ChannelVersion | None: ...
+    async def leftovers(self, channel: str) -> Mapping[str, int]: ...  # path -> how often
+    async def forget(self, destination: str, criteria: Iterable[str]) -> None: ...  # learned references that proved wrong
+    async def close(self) -> None: ...
