@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.reactor import Runner
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -22,3 +27,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def shared() -> Path:
     """The folder of shared data (corpus, reference, peers ...)."""
     return Path(os.environ["FLUE_SHARED"])
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[Runner]:
+    """The reactor and event loop that tests with real sockets share; see tests/reactor.py."""
+    from tests.reactor import Runner
+
+    runner = Runner()
+    yield runner
+    runner.close()
