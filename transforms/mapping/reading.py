@@ -1,0 +1,70 @@
+"""What a map's function may know while it converts one field: delimiters, sender, zone, options; and where to put a note.
+
+A Reading serves one message.  Whatever it says of the sender is computed once a message, or once a sender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from transforms.document import Context, Note
+from transforms.hl7.escapes import unescape
+from transforms.mapping.identity import authority
+from transforms.mapping.options import MapOptions
+
+if TYPE_CHECKING:
+    from transforms.hl7.delimiters import Delimiters
+
+
+class Reading:
+    """One message being read.  Functions of `as:` get it as their second argument."""
+
+    __slots__ = (
+        "delimiters", "component", "subcomponent", "repetition", "escape",
+        "context", "options", "sender", "version", "offset", "zone", "notes", "_where",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        delimiters: Delimiters,
+        context: Context,
+        options: MapOptions,
+        *,
+        sender: tuple[str, str] = ("", ""),
+        version: str = "",
+        offset: str = "",
+        zone: str = "",
+    ) -> None:
+        self.delimiters = delimiters
+        self.component, self.subcomponent = delimiters.component, delimiters.subcomponent
+        self.repetition, self.escape = delimiters.repetition, delimiters.escape
+        self.context, self.options = context, options
+        self.sender = sender  # MSH-3.1, MSH-4.1
+        self.version = version  # MSH-12.1
+        self.offset = offset  # MSH-7's own, such as `+0100`; '' if it has none
+        self.zone = zone  # the channel's IANA zone where it agrees with `offset` (rule 15), else ''
+        self.notes: list[Note] = []
+        self._where: str = ""
+
+    def components(self, text: str) -> list[str]:
+        """The components of a field's repetition, raw."""
+        return text.split(self.component)
+
+    def subcomponents(self, text: str) -> list[str]:
+        """The subcomponents of a component, raw."""
+        return text.split(self.subcomponent)
+
+    def text(self, raw: str) -> str:
+        """Raw text as a reader sees it: escape sequences resolved."""
+        return unescape(raw, self.delimiters) if self.escape in raw else raw
+
+    def authority(self, namespace: str, universal: str = "", kind: str = "") -> str:
+        """The URI of an assigning authority given as HD components (unescaped), or '' where none is honest (rule 1)."""
+        return authority(namespace, universal, kind, self.sender, self.context.identity)
+
+    def note(self, code: str, sentence: str) -> None:
+        """Say that something odd was borne at the place being read.  Never put a value into the sentence."""
+        self.notes.append(Note(code, self._where, sentence))
+
+
