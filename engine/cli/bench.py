@@ -1,0 +1,40 @@
+"""`flue bench`: the reference load against the engine and the floor, in one run, as a table."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from engine.cli.output import say, table
+
+
+@click.command(epilog="Example: flue bench --total 20000 --rounds 3")
+@click.option("--total", default=10000, show_default=True, help="Messages a round.")
+@click.option("--connections", default=8, show_default=True, help="MLLP connections, one message outstanding on each.")
+@click.option("--rounds", default=3, show_default=True, help="Rounds of each program, taken in turn; medians are shown.")
+@click.option("--only", type=click.Choice(["engine", "floor"]), help="Measure one of the two.")
+def command(total: int, connections: int, rounds: int, only: str | None) -> None:
+    """Measure delivered/s, ACK latency, CPU a message, memory and start-up, engine beside floor."""
+    try:
+        from bench.compare import middle, round_of
+    except ImportError:
+        say("the bench folder is not installed; run from a checkout")
+        sys.exit(2)
+    programs = [only] if only else ["engine", "floor"]
+    figures: dict[str, list] = {program: [] for program in programs}
+    for number in range(rounds):
+        for program in programs:
+            say(f"round {number + 1} of {rounds}: {program}")
+            figures[program].append(round_of(program, connections, total))
+    medians = {program: middle(rows) for program, rows in figures.items()}
+    table(
+        ("program", "delivered/s", "ACK p50 ms", "p95", "p99", "CPU ms/message", "memory MB", "ready s", "lost"),
+        [
+            (name, f"{row.delivered_per_s:.0f}", row.p50_ms, row.p95_ms, row.p99_ms, f"{row.cpu_ms:.3f}", f"{row.memory_mb:.0f}", f"{row.ready_s:.2f}", int(row.lost))
+            for name, row in medians.items()
+        ],
+        right=("delivered/s", "ACK p50 ms", "p95", "p99", "CPU ms/message", "memory MB", "ready s", "lost"),
+    )  # fmt: skip
+    if not only:
+        print(f"engine CPU is {medians['engine'].cpu_ms / medians['floor'].cpu_ms:.2f} times the floor's")
