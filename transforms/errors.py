@@ -76,3 +76,14 @@ class ConfigurationError(TransformError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+class OptionError(TransformError):
+    """An option of a step, rule or connector cannot be used: a table that is not there, a pattern that is none.
+
+    Raised by `prepare`; whoever loads makes a Problem of it, at the option's own place.
+    """
+
+    def __init__(self, option: str, code: str, sentence: str) -> None:
+        super().__init__(f"{option}: {sentence}")
+        self.option, self.code, self.sentence = option, code, sentence

@@ -46,6 +46,7 @@ class Placed:
     declaration: Any
     file: str
     line: int
+    path: Path = ()  # in the file's values
 
     @property
     def origin(self) -> str:
@@ -117,7 +118,7 @@ class Builder:
         built = self.build(known[name], options, path)
         if built is FAILED:
             return FAILED
-        return Placed(name, built, self._located.file, self._located.place(path, key=True)[0])
+        return Placed(name, built, self._located.file, self._located.place(path, key=True)[0], path)
 
     # walking types and values
 
@@ -159,12 +160,12 @@ class Builder:
 
     def _prepare_fields(self, declaration: type, value: Any, path: Path) -> Any:
         fields: dict[str, FieldInfo] = {field.alias or name: field for name, field in declaration.__pydantic_fields__.items()}
-        if not isinstance(value, dict):
-            short = getattr(declaration, "shorthand", "")
-            if not short:
-                return value
+        short = getattr(declaration, "shorthand", "")
+        if short and (not isinstance(value, dict) or (short not in value and _marks(fields[short]))):
             value = {short: value}
-        inline = {name: mark for name, field in fields.items() for mark in field.metadata if isinstance(mark, OneOf) and mark.inline}
+        if not isinstance(value, dict):
+            return value
+        inline = {name: mark for name, field in fields.items() for mark in _marks(field) if mark.inline}
         prepared = {}
         for key, each in value.items():
             if key in fields and key not in inline:
@@ -201,6 +202,10 @@ class Builder:
         if error["input"] is FAILED or (missing and location in self._meant):
             return
         self.report(location[:-1] if missing else location, code, f"{_named(location)} {predicate}.", key=missing)
+
+
+def _marks(field: FieldInfo) -> list[OneOf]:
+    return [mark for mark in field.metadata if isinstance(mark, OneOf)]
 
 
 def _is_scalar(value: Any) -> bool:
