@@ -17,6 +17,10 @@ class StoreUnavailable(Exception):
     """The store cannot keep anything now (disk full, I/O error); nothing was kept, the sender may send again."""
 
 
+class Refused(Exception):
+    """A record that the store cannot take, such as a transition its state table does not know; others are not concerned."""
+
+
 class Store(Protocol):
     """The durable record."""
 

@@ -1,0 +1,1 @@
+"""Deltas of the schema, numbered and never edited once released; `schema` applies them."""
