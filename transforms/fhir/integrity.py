@@ -1,0 +1,192 @@
+"""What a schema cannot say of a FHIR R4 resource or bundle: references that lead somewhere, and rules across elements.
+
+Works on content that the schema has accepted.  Rules carry the specification's keys: `ref-1`, `dom-2` to `dom-5`,
+`obs-6`, `obs-7`, `bdl-3`, `bdl-7`.  Of references inside a data type's extensions only those are looked at
+whose type may hold references anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from transforms.fhir.elements import Element, children, primitive_types, properties, resource_types
+
+WITH_REQUEST = frozenset({"batch", "transaction", "history"})
+NO_BUNDLE: Mapping[str, str] = {}
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule broken: its code in the specification's list of issue types, the thing at fault, the sentence."""
+
+    code: str
+    at: Any  # the very object, found again by identity when its place is asked for
+    sentence: str
+
+
+Found = list[tuple[Resource, frozenset[str]]]
+Collector = Callable[[Resource, Found], None]
+
+
+def resource_faults(resource: Resource, within: Mapping[str, str] | None = None) -> list[Fault]:
+    """The rules a resource breaks.  `within` maps the full URLs of its bundle to types; None: there is no bundle."""
+    found: list[Fault] = []
+    references: Found = []
+    kind = resource["resourceType"]
+    _collector(kind)(resource, references)
+    inside: dict[str, str] = {}
+    if "contained" in resource:
+        for each in resource["contained"]:
+            inside["#" + each.get("id", "")] = each["resourceType"]
+            _collector(each["resourceType"])(each, references)
+        found += _contained_faults(resource, references)
+    known = within or NO_BUNDLE
+    for reference, targets in references:
+        target = reference.get("reference")
+        if target is None:
+            continue
+        pointed = known.get(target)
+        if pointed is not None and (not targets or pointed in targets):  # nearly always: no call
+            continue
+        if fault := _reference_fault(target, targets, within, inside):
+            found.append(Fault(fault[0], reference, fault[1]))
+    if kind == "Observation" and ("component" in resource or "dataAbsentReason" in resource):
+        found += _observation_faults(resource)
+    return found
+
+
+def bundle_faults(bundle: Resource) -> list[Fault]:
+    """The rules a bundle breaks, its entries' resources included."""
+    entries = bundle.get("entry", ())
+    resources = [entry["resource"] for entry in entries if "resource" in entry]
+    within = {entry["fullUrl"]: entry["resource"]["resourceType"] for entry in entries if "fullUrl" in entry and "resource" in entry}
+    found: list[Fault] = []
+    if bundle["type"] in WITH_REQUEST:
+        found += [Fault("invariant", e, f"needs a request, as every entry of a {bundle['type']} (bdl-3)") for e in entries if "request" not in e]
+    if len(within) != len(entries):
+        found += _duplicates(bundle)
+    for resource in resources:
+        if resource["resourceType"] != "Bundle":
+            found += resource_faults(resource, within)
+    return found
+
+
+def _duplicates(bundle: Resource) -> Iterator[Fault]:
+    """Entries with the same full URL that are not versions of one thing."""
+    seen: set[tuple[str, str]] = set()
+    for entry in bundle.get("entry", ()) if bundle["type"] != "history" else ():
+        key = (entry.get("fullUrl", ""), entry.get("resource", {}).get("meta", {}).get("versionId", ""))
+        if key[0] and key in seen:
+            yield Fault("duplicate", entry, "has the same fullUrl as another entry (bdl-7)")
+        seen.add(key)
+
+
+def _reference_fault(target: str, targets: frozenset[str], within: Mapping[str, str] | None, inside: Mapping[str, str]) -> tuple[str, str] | None:
+    """(code, sentence) of a reference that leads nowhere or to the wrong type."""
+    kind = within.get(target) if within is not None else None
+    if kind is None:
+        if target.startswith("#"):
+            if target == "#":
+                return None
+            kind = inside.get(target)
+            if kind is None:
+                return "not-found", "points at a contained resource that is not there (ref-1)"
+        elif target.startswith("urn:uuid:"):
+            return ("not-found", "points at an entry that the bundle does not have") if within is not None else None
+        else:
+            kind = _literal_type(target)
+    if targets and kind and kind not in targets:
+        return "value", f"points at a {kind}, which is none of {', '.join(sorted(targets))}"
+    return None
+
+
+def _literal_type(target: str) -> str:
+    """The type in `Patient/1` or `http://server/base/Patient/1/_history/2`; empty where none can be read."""
+    parts = target.partition("?")[0].partition("/_history")[0].rsplit("/", 2)
+    if len(parts) == 1:
+        return target if target in resource_types() else ""
+    kind = parts[-1] if "?" in target else parts[-2]
+    return kind if kind in resource_types() else ""
+
+
+def _contained_faults(resource: Resource, references: Found) -> Iterator[Fault]:
+    pointed = {reference.get("reference") for reference, _ in references}
+    for each in resource["contained"]:
+        meta = each.get("meta", {})
+        if "contained" in each:
+            yield Fault("invariant", each, "is contained, so it cannot contain others (dom-2)")
+        if "#" + each.get("id", "") not in pointed and not _points_at_container(each):
+            yield Fault("invariant", each, "is contained, but nothing points at it (dom-3)")
+        if "versionId" in meta or "lastUpdated" in meta:
+            yield Fault("invariant", each, "is contained, so it has no version or date of its own (dom-4)")
+        if "security" in meta:
+            yield Fault("invariant", each, "is contained, so it has no security label of its own (dom-5)")
+
+
+def _points_at_container(contained: Resource) -> bool:
+    own: Found = []
+    _collector(contained["resourceType"])(contained, own)
+    return any(reference.get("reference") == "#" for reference, _ in own)
+
+
+def _observation_faults(observation: Resource) -> Iterator[Fault]:
+    if not any(name.startswith("value") for name in observation):
+        return
+    if "dataAbsentReason" in observation:
+        yield Fault("invariant", observation, "has a value, so it has no dataAbsentReason (obs-6)")
+    codes = [(c.get("system"), c["code"]) for c in observation["code"].get("coding", ()) if "code" in c]
+    for component in observation.get("component", ()):
+        if any((c.get("system"), c.get("code")) in codes for c in component["code"].get("coding", ())):
+            yield Fault("invariant", component, "has the code of the Observation itself, which has a value of its own (obs-7)")
+
+
+# --- where references may stand: for each type a function, written once, because it runs for every resource -----------
+
+
+@cache
+def _collector(type_name: str) -> Collector:
+    """A function that adds every reference below an object of that type, with the types it may point at, to a list."""
+    lines = ["def collect(value, found):"]
+    names: dict[str, object] = {}
+    for name, (child, kind) in properties(type_name).items():
+        if kind != "Reference" and not _may_refer(kind, frozenset()):
+            continue
+        call = f"{_named(names, _targets(child) if kind == 'Reference' else _late(kind))}"
+        action = f"found.append(({{}}, {call}))" if kind == "Reference" else f"{call}({{}}, found)"
+        lines.append(f"    if {name!r} in value:")
+        if child.many:
+            lines += [f"        for each in value[{name!r}]:", "            " + action.format("each")]
+        else:
+            lines.append("        " + action.format(f"value[{name!r}]"))
+    exec("\n".join([*lines, "    return"]), names)  # noqa: S102 - of names that R4 defines
+    return names["collect"]  # type: ignore[return-value]
+
+
+def _named(names: dict[str, object], thing: object) -> str:
+    name = f"_{len(names)}"
+    names[name] = thing
+    return name
+
+
+def _targets(child: Element) -> frozenset[str]:
+    return frozenset(child.targets) - {"Resource"}
+
+
+def _late(type_name: str) -> Collector:
+    """The collector of a type, made when first used: types refer to themselves."""
+    return lambda value, found: _collector(type_name)(value, found)
+
+
+@cache
+def _may_refer(type_name: str, through: frozenset[str]) -> bool:
+    """A type holds references, itself or deeper.  Extensions count where they stand in a resource or in another extension."""
+    if type_name in ("Extension", "Reference"):
+        return True
+    if type_name in through or type_name in primitive_types() or type_name in ("Resource", "Narrative", "Meta"):
+        return False
+    kinds = {kind for child in children(type_name).values() for kind in child.types} - {"Extension"}
+    return any(_may_refer(kind, through | {type_name}) for kind in kinds)
