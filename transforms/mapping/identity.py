@@ -32,7 +32,7 @@ def authority(namespace: str, universal: str, kind: str, sender: tuple[str, str]
 
     HD.2 by HD.3; else the site's table of (sending application, sending facility, namespace); else the site's prefix.
     """
-    return universal_uri(universal, kind) or _declared(namespace, sender, identity) or _prefixed(namespace, sender, identity)
+    return universal_uri(universal, kind) or declared(namespace, sender, identity) or _prefixed(namespace, sender, identity)
 
 
 def universal_uri(universal: str, kind: str) -> str:
@@ -47,7 +47,8 @@ def universal_uri(universal: str, kind: str) -> str:
     return ""
 
 
-def _declared(namespace: str, sender: tuple[str, str], identity: Identity) -> str:
+def declared(namespace: str, sender: tuple[str, str], identity: Identity) -> str:
+    """The URI the site's table gives a sender's namespace, exact sender first, then `*`; '' if it gives none."""
     table = identity.authorities
     if not table:
         return ""

@@ -1,28 +1,24 @@
 """What a map's function may know while it converts one field: delimiters, sender, zone, options; and where to put a note.
 
-A Reading serves one message.  Whatever it says of the sender is computed once a message, or once a sender.
+A Reading serves one message.  Whatever it says of the sender is the same for all messages of an environment (see
+`environment`), which is why values computed with it may be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 from transforms.document import Context, Note
+from transforms.hl7.delimiters import Delimiters
 from transforms.hl7.escapes import unescape
-from transforms.mapping.identity import authority
+from transforms.mapping.identity import authority, declared
 from transforms.mapping.options import MapOptions
-
-if TYPE_CHECKING:
-    from transforms.hl7.delimiters import Delimiters
 
 
 class Reading:
     """One message being read.  Functions of `as:` get it as their second argument."""
 
     __slots__ = (
-        "delimiters", "component", "subcomponent", "repetition", "escape",
-        "context", "options", "sender", "version", "offset", "zone", "notes", "_where",
+        "delimiters", "component", "subcomponent", "repetition", "escape", "codec",
+        "context", "options", "sender", "version", "offset", "zone", "notes", "remarks",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +31,7 @@ class Reading:
         version: str = "",
         offset: str = "",
         zone: str = "",
+        codec: str = "utf-8",
     ) -> None:
         self.delimiters = delimiters
         self.component, self.subcomponent = delimiters.component, delimiters.subcomponent
@@ -44,8 +41,9 @@ class Reading:
         self.version = version  # MSH-12.1
         self.offset = offset  # MSH-7's own, such as `+0100`; '' if it has none
         self.zone = zone  # the channel's IANA zone where it agrees with `offset` (rule 15), else ''
+        self.codec = codec  # the message's own, for `\\X..\\`
         self.notes: list[Note] = []
-        self._where: str = ""
+        self.remarks: list[tuple[str, str | int, str]] = []  # what functions said, to be said again with a kept value
 
     def components(self, text: str) -> list[str]:
         """The components of a field's repetition, raw."""
@@ -57,14 +55,21 @@ class Reading:
 
     def text(self, raw: str) -> str:
         """Raw text as a reader sees it: escape sequences resolved."""
-        return unescape(raw, self.delimiters) if self.escape in raw else raw
+        return unescape(raw, self.delimiters, self.codec) if self.escape in raw else raw
 
     def authority(self, namespace: str, universal: str = "", kind: str = "") -> str:
         """The URI of an assigning authority given as HD components (unescaped), or '' where none is honest (rule 1)."""
         return authority(namespace, universal, kind, self.sender, self.context.identity)
 
+    def declared(self, namespace: str) -> str:
+        """The URI that the site's table gives a namespace of this sender, or ''."""
+        return declared(namespace, self.sender, self.context.identity)
+
     def note(self, code: str, sentence: str) -> None:
         """Say that something odd was borne at the place being read.  Never put a value into the sentence."""
-        self.notes.append(Note(code, self._where, sentence))
+        self.remarks.append(("note", code, sentence))
+        self.notes.append(Note(code, "", sentence))
 
-
+    def left(self, what: int | str) -> None:
+        """Say what a value does not carry: a component of the text (its number), or the field a `with:` value (its name) was read from."""
+        self.remarks.append(("left", what, ""))

@@ -1,0 +1,391 @@
+"""Maps as values: what their YAML may say, and where each rule stands.
+
+Reading checks shape (keys, types, paths that are none); meaning (does the element exist, does the type fit) is
+`checking`'s.  The shapes are pydantic dataclasses, so that all problems come at once, each at its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as declaration
+
+from transforms.declaration.building import FAILED, Builder
+from transforms.declaration.reading import read, spelled
+from transforms.errors import Problem
+from transforms.mapping.conditions import Condition, read_condition
+from transforms.mapping.places import Source, Spot, Step, source, target
+
+STRICT = ConfigDict(extra="forbid", populate_by_name=False)
+Names = str | tuple[str, ...]
+
+# what YAML may say
+
+
+@declaration(frozen=True, config=STRICT)
+class CaseShape:
+    """One of a rule's `cases`."""
+
+    when: Names = ()
+    from_: Names = Field(default=(), alias="from")
+    as_: str = Field(default="", alias="as")
+    codes: str = ""
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    const: Any = None
+    each: bool | str = True
+    wrap: Any = None
+    lossy: str = ""
+
+
+@declaration(frozen=True, config=STRICT)
+class RuleShape:
+    """One line of a segment map."""
+
+    to: str = ""
+    from_: Names = Field(default=(), alias="from")
+    as_: str = Field(default="", alias="as")
+    codes: str = ""
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    const: Any = None
+    choose: str = ""
+    cases: tuple[CaseShape, ...] = ()
+    when: Any = None
+    each: bool | str = True
+    with_each: Any = None
+    wrap: Any = None
+    required: bool = False
+    drop: Names = ()
+    why: str = ""
+    name: str = ""
+    lossy: str = ""
+
+
+@declaration(frozen=True, config=STRICT)
+class TestShape:
+    """One example of a map: what a message gives."""
+
+    given: Names
+    expect: Any = None
+    name: str = ""
+    leftover: tuple[str, ...] | None = None
+    notes: tuple[str, ...] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    identity: dict[str, Any] = Field(default_factory=dict)
+    timezone: str = ""
+    more: bool = False
+
+    __test__ = False
+
+
+@declaration(frozen=True, config=STRICT)
+class SegmentMapShape:
+    """A file under `maps/segments`."""
+
+    map: str
+    segment: str = ""
+    resource: str = ""
+    within: str = ""
+    follows: str = ""
+    extends: str = ""
+    rules: tuple[RuleShape, ...] = ()
+    tests: tuple[TestShape, ...] = ()
+
+
+@declaration(frozen=True, config=STRICT)
+class MakeShape:
+    """One of a message map's `resources`."""
+
+    make: str
+    at: Names = ()
+    each: Names = ()
+    with_: Names = Field(default=(), alias="with")
+    with_if_only: Names = ()
+    link: dict[str, str] = Field(default_factory=dict)
+    when: Any = None
+    identify: str = ""
+    verb: str = ""
+    into: str = ""
+    contain_in: tuple[str, ...] | None = None
+
+
+@declaration(frozen=True, config=STRICT)
+class MessageMapShape:
+    """A file under `maps/messages`."""
+
+    map: str
+    messages: tuple[str, ...] = ()
+    arrange: str = ""
+    part: str = ""
+    follows: str = ""
+    extends: str = ""
+    resources: tuple[MakeShape, ...] = ()
+    drop: tuple[str, ...] = ()
+    tests: tuple[TestShape, ...] = ()
+
+
+@declaration(frozen=True, config=STRICT)
+class TableShape:
+    """A file under `maps/tables`."""
+
+    table: str
+    codes: dict[str, Any] = Field(default_factory=dict)
+    otherwise: Any = None
+    system: str = ""
+    displays: dict[str, str] = Field(default_factory=dict)
+    follows: str = ""
+    extends: str = ""
+
+
+# what it means
+
+
+@dataclass(frozen=True)
+class Action:
+    """How a value is made: read a field, convert it, wrap it; or a constant."""
+
+    spot: Spot
+    sources: tuple[Source, ...] = ()
+    function: str = ""
+    codes: str = ""
+    withs: tuple[tuple[str, Any], ...] = ()  # a Source is read, anything else is a constant
+    const: Any = None
+    each: bool | str = True
+    wrap: Any = None
+    with_each: Any = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """An action taken when the chosen field says one of `values`; no values: the default."""
+
+    values: tuple[str, ...]
+    action: Action
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: a target and how its value is made; or fields dropped on purpose."""
+
+    name: str
+    spot: Spot
+    to: tuple[Step, ...] = ()
+    cases: tuple[Case, ...] = ()  # one with no values where there is no `choose`
+    choose: Source | None = None
+    when: Condition | None = None
+    required: bool = False
+    drop: tuple[Source, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One of a map's own tests."""
+
+    spot: Spot
+    shape: TestShape
+
+
+@dataclass(frozen=True)
+class SegmentMap:
+    """What one segment writes into one resource or datatype."""
+
+    name: str
+    segment: str
+    type: str
+    spot: Spot
+    rules: tuple[Rule, ...]
+    tests: tuple[Example, ...] = ()
+    follows: str = ""
+    extends: str = ""
+
+
+@dataclass(frozen=True)
+class Make:
+    """A resource (or a part of one) that a structure makes, where, and how it hangs together with others."""
+
+    name: str
+    type: str
+    spot: Spot
+    at: tuple[str, ...]
+    with_: tuple[str, ...] = ()
+    with_if_only: tuple[str, ...] = ()
+    link: tuple[tuple[str, str], ...] = ()
+    when: Condition | None = None
+    identify: str = ""
+    verb: str = ""
+    into: str = ""
+    contain_in: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MessageMap:
+    """Which resources a message makes."""
+
+    name: str
+    spot: Spot
+    messages: tuple[str, ...]
+    arrange: str
+    part: str
+    makes: tuple[Make, ...]
+    drop: tuple[Source, ...] = ()
+    tests: tuple[Example, ...] = ()
+    extends: str = ""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What a code of a table means."""
+
+    code: Any  # text, or a boolean
+    system: str = ""
+    display: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A code table: v2 code -> FHIR code."""
+
+    name: str
+    spot: Spot
+    codes: Mapping[str, Coded]
+    otherwise: Coded | None = None
+    extends: str = ""
+
+
+Definition = SegmentMap | MessageMap | Table
+
+
+def read_definition(name: str, text: str, file: str, problems: list[Problem]) -> Definition | None:
+    """The definition in a YAML text; what is wrong goes to `problems`, and None comes back where nothing usable is there."""
+    located = read(text, file)
+    builder = Builder(located, {})
+    value = located.value if isinstance(located.value, dict) else {}
+    spot = Spot(located)
+    if "table" in value:
+        shape, make = TableShape, _table
+    elif "resources" in value or "messages" in value:
+        shape, make = MessageMapShape, _message_map
+    else:
+        shape, make = SegmentMapShape, _segment_map
+    built = builder.build(shape, located.value)
+    problems += builder.problems
+    return None if built is FAILED else make(name, spot, built, problems)
+
+
+def _segment_map(name: str, spot: Spot, shape: SegmentMapShape, problems: list[Problem]) -> SegmentMap:
+    rules = [_rule(each, spot.at("rules", index), problems) for index, each in enumerate(shape.rules)]
+    tests = tuple(Example(spot.at("tests", index), each) for index, each in enumerate(shape.tests))
+    segment, _, resource = name.partition("_")
+    named = _named(rules)
+    return SegmentMap(name, shape.segment or segment, shape.resource or shape.within or resource, spot, named, tests, shape.follows, shape.extends)
+
+
+def _named(rules: list[Rule]) -> tuple[Rule, ...]:
+    """Rules with names of their own: a second `to: code` is `code#2`."""
+    seen: dict[str, int] = {}
+    result = []
+    for rule in rules:
+        count = seen[rule.name] = seen.get(rule.name, 0) + 1
+        result.append(rule if count == 1 else Rule(**{**rule.__dict__, "name": f"{rule.name}#{count}"}))
+    return tuple(result)
+
+
+def _rule(shape: RuleShape, spot: Spot, problems: list[Problem]) -> Rule:
+    when = read_condition(shape.when, spot.at("when"), problems) if shape.when is not None else None
+    if shape.drop:
+        dropped = _sources(shape.drop, spot.at("drop"), problems)
+        if not shape.why:
+            problems.append(spot.problem("missing", "A field dropped on purpose needs a reason: `why`."))
+        return Rule(shape.name or f"drop {_joined(shape.drop)}", spot, when=when, drop=dropped, why=shape.why)
+    steps = target(shape.to)
+    if steps is None:
+        where, key = (spot.at("to"), False) if shape.to else (spot, False)
+        problems.append(where.problem("no_target", "A rule needs `to`, a path of elements, or `drop`.", key=key))
+        steps = ()
+    choose = source(shape.choose) if shape.choose else None
+    if shape.choose and choose is None:
+        problems.append(spot.at("choose").problem("no_path", f"`{shape.choose}` is no field; write it as OBX-2 or OBX-3.1."))
+    cases = tuple(
+        Case(_many(each.when), _action(each, spot.at("cases", index), problems, None)) for index, each in enumerate(shape.cases)
+    ) or (Case((), _action(shape, spot, problems, shape.with_each)),)
+    if bool(shape.choose) != bool(shape.cases):
+        problems.append(spot.problem("missing", "`choose` and `cases` go together."))
+    return Rule(shape.name or shape.to, spot, steps, cases, choose, when, shape.required)
+
+
+def _action(shape: RuleShape | CaseShape, spot: Spot, problems: list[Problem], with_each: Any) -> Action:
+    withs = tuple((key, _with(value)) for key, value in shape.with_.items())
+    sources = _sources(shape.from_, spot.at("from"), problems)
+    return Action(spot, sources, shape.as_, shape.codes, withs, shape.const, shape.each, shape.wrap, with_each)
+
+
+def _with(value: Any) -> Any:
+    return (source(value) or value) if isinstance(value, str) else value
+
+
+def _sources(names: Names, spot: Spot, problems: list[Problem]) -> tuple[Source, ...]:
+    found = []
+    for index, text in enumerate(_many(names)):
+        place = source(text)
+        if place is None:
+            where = spot if isinstance(names, str) else spot.at(index)
+            problems.append(where.problem("no_path", f"`{text}` is no field; write it as OBX-5 or PID-3.4.1."))
+        else:
+            found.append(place)
+    return tuple(found)
+
+
+def _many(names: Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _joined(names: Names) -> str:
+    return " ".join(_many(names))
+
+
+def _message_map(name: str, spot: Spot, shape: MessageMapShape, problems: list[Problem]) -> MessageMap:
+    makes = tuple(_make(each, spot.at("resources", index), problems) for index, each in enumerate(shape.resources))
+    tests = tuple(Example(spot.at("tests", index), each) for index, each in enumerate(shape.tests))
+    drop = _sources(shape.drop, spot.at("drop"), problems)
+    return MessageMap(name, spot, shape.messages, shape.arrange, shape.part, makes, drop, tests, shape.extends)
+
+
+def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
+    kind, _, name = shape.make.partition(" as ")
+    when = read_condition(shape.when, spot.at("when"), problems) if shape.when is not None else None
+    return Make(
+        name.strip() or kind.strip().lower(),
+        kind.strip(),
+        spot,
+        _many(shape.at) or _many(shape.each),
+        _many(shape.with_),
+        _many(shape.with_if_only),
+        tuple(shape.link.items()),
+        when,
+        shape.identify,
+        shape.verb,
+        shape.into,
+        shape.contain_in,
+    )
+
+
+def _table(name: str, spot: Spot, shape: TableShape, problems: list[Problem]) -> Table:
+    codes = {key: _coded(value, shape, spot.at("codes", key), problems) for key, value in shape.codes.items()}
+    otherwise = None if shape.otherwise is None else _coded(shape.otherwise, shape, spot.at("otherwise"), problems)
+    return Table(shape.table or name, spot, codes, otherwise, shape.extends)
+
+
+def _coded(value: Any, shape: TableShape, spot: Spot, problems: list[Problem]) -> Coded:
+    if isinstance(value, dict):
+        if unknown := sorted(set(value) - {"code", "system", "display"}):
+            problems.append(spot.at(unknown[0]).problem("unknown_key", f"`{unknown[0]}` is not known here.", key=True))
+        code, system = value.get("code", ""), value.get("system", shape.system)
+        return Coded(code if isinstance(code, bool) else spelled(code), system, value.get("display", shape.displays.get(code, "")))
+    if isinstance(value, list):
+        problems.append(spot.problem("wrong_type", "A code is text, or `{code, system, display}`."))
+        return Coded("")
+    code = value if isinstance(value, bool) else spelled(value)
+    return Coded(code, shape.system, shape.displays.get(spelled(value), ""))
