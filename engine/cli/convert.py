@@ -12,7 +12,7 @@ import click
 from engine.cli.output import progress, say
 from transforms.document import FHIR_JSON, HL7, Context, Document, Identity
 from transforms.errors import ConfigurationError, MessageError
-from transforms.fhir.outcome import outcome_of_error
+from transforms.fhir import outcome
 from transforms.fhir.serialization import dumps
 from transforms.fhir.validation import validate
 from transforms.hl7.batch import split_messages
@@ -50,7 +50,7 @@ def command(
                 _print(convert(message, received), ledger, file)
         except MessageError as error:
             failed += 1
-            print(dumps(outcome_of_error(error)).decode())
+            print(dumps(outcome.of_error(error)).decode())
     sys.exit(1 if failed else 0)
 
 

@@ -13,6 +13,7 @@ import click
 from aiohttp import web
 
 from engine.cli.output import say
+from transforms.errors import MessageError
 from transforms.fhir.serialization import dumps, loads
 
 LARGEST = 64 * 2**20
@@ -40,7 +41,7 @@ def application(folder: Path) -> web.Application:
         body = await request.read()
         try:
             bundle = loads(body)
-        except ValueError:
+        except MessageError:
             return web.Response(status=400, text="not JSON")
         name = (bundle.get("identifier") or {}).get("value") or hashlib.sha256(body).hexdigest()[:16]
         (folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.json").write_bytes(body)

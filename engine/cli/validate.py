@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from transforms.fhir.outcome import outcome_of_issues
+from transforms.errors import MessageError
+from transforms.fhir import outcome
 from transforms.fhir.serialization import dumps, loads
 from transforms.fhir.validation import validate
 
@@ -28,11 +29,10 @@ def command(files: tuple[Path, ...]) -> None:
         for document in documents(text):
             try:
                 issues = validate(loads(document))
-            except ValueError as error:
-                issues = []
-                print(f"{file}: not JSON: {error}", file=sys.stderr)
+                said = outcome.of_issues(issues)
+                wrong += any(issue.severity in ("error", "fatal") for issue in issues)
+            except MessageError as error:
+                said = outcome.of_error(error)
                 wrong += 1
-                continue
-            wrong += any(issue.severity in ("error", "fatal") for issue in issues)
-            print(dumps(outcome_of_issues(issues)).decode())
+            print(dumps(said).decode())
     sys.exit(1 if wrong else 0)

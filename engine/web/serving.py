@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from transforms.fhir.serialization import dumps
+
 log = logging.getLogger("flue.web")
 
 LARGEST = 32 * 2**20  # bytes of a request body
@@ -29,8 +31,8 @@ class BadRequest(Exception):
 
 
 def reply(content: object, status: int = 200) -> web.Response:
-    """`content` as JSON."""
-    return web.Response(body=json.dumps(content, ensure_ascii=False).encode(), status=status, content_type="application/json")
+    """`content` as JSON, decimals as they are spelled."""
+    return web.Response(body=dumps(content), status=status, content_type="application/json")
 
 
 def outcome(sentence: str, status: int, code: str = "invalid") -> web.Response:
