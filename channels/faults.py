@@ -41,4 +41,7 @@ def _from(setting: str):  # noqa: ANN202
     return _killer(name, int(times or 1))
 
 
+asked = bool(os.environ.get("FLUE_FAULT"))
+"""Whether a crash was asked for: whoever must work to reach a point at the right moment does so only then."""
+
 reach = _from(os.environ.get("FLUE_FAULT", ""))

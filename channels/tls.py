@@ -43,7 +43,9 @@ _SSL_MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 def _fingerprint(text: str) -> str:
-    """`AB:CD:…` or `abcd…` as 64 lower-case hexadecimal digits."""
+    """`AB:CD:…` or `abcd…` as 64 lower-case hexadecimal digits; a reference is left for when it is resolved."""
+    if "${" in text:
+        return text
     digits = text.lower().removeprefix("sha256:").replace(":", "")
     if len(digits) != 64 or not set(digits) <= set("0123456789abcdef"):
         raise ValueError("should be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons")

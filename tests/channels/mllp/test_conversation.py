@@ -1,0 +1,158 @@
+"""Conversation: what is owed, in which order, and when to stop reading.  Values only."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis.strategies import data as draws
+from hypothesis.strategies import DataObject, integers
+
+from channels.mllp.conversation import SILENCE, Begun, Conversation, Counts
+from channels.mllp.framing import frame
+
+
+def conversation(outstanding: int = 64, limit: int = 1000, counts: Counts | None = None) -> Conversation:
+    return Conversation(counts or Counts(), limit, outstanding, now=0.0)
+
+
+def test_messages_begin_at_once() -> None:
+    """Those of one packet begin together, so that they may share a commit."""
+    begun = conversation().receive(frame(b"one") + frame(b"two"), 1.0)
+    assert begun == [Begun(0, b"one", ""), Begun(1, b"two", "")]
+
+
+@given(count=integers(1, 12), draw=draws())
+def test_answers_leave_in_the_order_of_the_messages(count: int, draw: DataObject) -> None:
+    """Whichever is ready first."""
+    talk = conversation()
+    begun = talk.receive(b"".join(frame(b"%d" % each) for each in range(count)), 1.0)
+    order = draw.draw(integers(0, 10**6).map(lambda seed: sorted(begun, key=lambda each: hash((seed, each.ticket)))))
+    written = [content for each in order for content in talk.answered(each.ticket, (each.content,), 2.0)]
+    assert written == [b"%d" % each for each in range(count)]
+    assert talk.outstanding == 0
+
+
+def test_an_answer_may_be_two_or_none() -> None:
+    """Commit and application acknowledgment are written together; what is owed nothing gets nothing, and holds up nobody."""
+    talk = conversation()
+    one, two, three = talk.receive(frame(b"one") + frame(b"two") + frame(b"three"), 1.0)
+    assert talk.answered(two.ticket, (), 2.0) == ()
+    assert talk.answered(three.ticket, (b"AA",), 2.0) == ()
+    assert talk.answered(one.ticket, (b"CA", b"AA"), 2.0) == [b"CA", b"AA", b"AA"]
+
+
+def test_reading_pauses_while_much_is_in_hand() -> None:
+    """At most `outstanding` messages begin; the rest of what has arrived waits for its turn."""
+    talk = conversation(outstanding=2)
+    begun = talk.receive(b"".join(frame(b"%d" % each) for each in range(5)), 1.0)
+    assert [each.content for each in begun] == [b"0", b"1"]
+    assert not talk.wants_more
+    talk.answered(1, (b"",), 2.0)
+    assert talk.begin() == []  # answered out of turn: it is still owed
+    talk.answered(0, (b"",), 2.0)
+    assert [each.content for each in talk.begin()] == [b"2", b"3"]
+    assert not talk.wants_more
+    for ticket in (2, 3):
+        talk.answered(ticket, (b"",), 2.0)
+    assert [each.content for each in talk.begin()] == [b"4"]
+    assert talk.wants_more
+
+
+def test_who_only_stops_sending_still_gets_answers() -> None:
+    """The end of the stream finishes the conversation once everything is answered."""
+    talk = conversation(outstanding=1)
+    talk.receive(frame(b"one") + frame(b"two"), 1.0)
+    assert talk.end(2.0) == []
+    assert not talk.finished
+    assert talk.answered(0, (b"AA",), 3.0) == (b"AA",)
+    assert [each.content for each in talk.begin()] == [b"two"]
+    assert not talk.finished
+    talk.answered(1, (b"AA",), 3.0)
+    assert talk.finished
+
+
+def test_a_frame_cut_short_is_handed_in_as_such() -> None:
+    """By the end of the stream, or by the next frame: kept and answered, never mistaken for a message."""
+    counts = Counts()
+    talk = conversation(counts=counts)
+    assert talk.receive(b"\x0bMSH|cut" + frame(b"whole") + b"\x0bcut too", 1.0) == [Begun(0, b"MSH|cut", "truncated"), Begun(1, b"whole", "")]
+    assert talk.end(2.0) == [Begun(2, b"cut too", "truncated")]
+    assert (counts.messages, counts.truncated) == (3, 2)
+
+
+def test_a_frame_too_long_ends_the_connection_after_its_answer() -> None:
+    """What came before is answered, its beginning is handed in, what follows is thrown away."""
+    talk = conversation(limit=10)
+    begun = talk.receive(frame(b"one") + b"\x0b" + b"x" * 11 + frame(b"two"), 1.0)
+    assert begun == [Begun(0, b"one", ""), Begun(1, b"x" * 10, "too_long")]
+    assert talk.receive(frame(b"three"), 2.0) == []
+    assert talk.wants_more and not talk.finished
+    talk.answered(0, (b"AA",), 3.0)
+    assert talk.answered(1, (b"AR",), 3.0) == (b"AR",)
+    assert talk.finished
+
+
+def test_behind_an_answer_that_failed_none_is_written() -> None:
+    """The sender would take it for the failed one's; it sends again on a new connection instead."""
+    talk = conversation()
+    for ticket in range(len(talk.receive(frame(b"one") + frame(b"two") + frame(b"three"), 1.0))):
+        written = talk.answered(ticket, None if ticket == 1 else (b"AA",), 2.0)
+        assert written == ((b"AA",) if ticket == 0 else ())
+    assert talk.finished
+
+
+def test_leaving_answers_what_is_in_hand_only() -> None:
+    """What has not begun was never promised: it is dropped, and the sender sends it again."""
+    talk = conversation(outstanding=1)
+    talk.receive(frame(b"one") + frame(b"two"), 1.0)
+    talk.stop()
+    assert not talk.finished
+    assert talk.answered(0, (b"AA",), 2.0) == (b"AA",)
+    assert talk.begin() == []
+    assert talk.finished
+
+
+@pytest.mark.parametrize(
+    ("pieces", "idle_at_70"),
+    [
+        ([], True),
+        ([(50.0, frame(b"one"))], False),  # in hand
+        ([(5.0, b"\x0b")] + [(second, b"x") for second in range(6, 70)], True),  # a frame that drips
+        ([(50.0, b"\x0bMSH")], False),
+        ([(second, b"\x00") for second in range(1, 70)], True),  # noise is not a sign of life
+    ],
+)
+def test_idle(pieces: list[tuple[float, bytes]], idle_at_70: bool) -> None:
+    """Idle is who brings no message, however many bytes it sends."""
+    talk = conversation()
+    for second, piece in pieces:
+        talk.receive(piece, second)
+    assert talk.is_idle(70.0, 60.0) == idle_at_70
+
+
+def test_an_answer_is_a_sign_of_life() -> None:
+    """The idle time begins anew when a message has been answered."""
+    talk = conversation()
+    talk.receive(frame(b"one"), 1.0)
+    assert not talk.is_idle(1000.0, 60.0)
+    talk.answered(0, (b"AA",), 1000.0)
+    assert not talk.is_idle(1059.0, 60.0)
+    assert talk.is_idle(1060.0, 60.0)
+
+
+def test_a_lone_fs_ends_a_frame_when_silence_follows() -> None:
+    """Some senders forget the closing CR and wait for the answer."""
+    talk = conversation()
+    assert talk.receive(b"\x0bone\x1c", 1.0) == []
+    assert talk.notice_silence(1.0 + SILENCE / 2) == []
+    assert talk.notice_silence(1.0 + SILENCE) == [Begun(0, b"one", "")]
+    assert talk.receive(b"\x0btw", 5.0) == []
+    assert talk.notice_silence(60.0) == []
+
+
+def test_junk_is_counted() -> None:
+    """It is never kept."""
+    counts = Counts()
+    talk = conversation(counts=counts)
+    talk.receive(b"\x00\x00" + frame(b"one") + b"\r\n", 1.0)
+    assert counts.junk == 4
