@@ -63,12 +63,14 @@ class Resources:
     """What a site adds to a channel, as text: read by whoever loads, never by a step.
 
     `tables`: look-up table name -> CSV text (`conf/terminology/NAME.csv`); `maps`: file name -> YAML text
-    (`conf/maps/`); `files` gives each its path for messages about it.
+    (`conf/maps/`); `files` gives each its path for messages about it.  `settings`: what the channel says for all of its steps
+    (`on_invalid`, `report_mode`, `unmapped`).
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
     maps: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def modules(package: ModuleType) -> Iterator[str]:

@@ -89,6 +89,7 @@ class Document:
 
     `body` is a `transforms.hl7.message.Message` for HL7, a dict for FHIR JSON, bytes or str else.
     `leftover` are the paths of non-empty fields that no rule read or dropped (`OBX[3]-15`).
+    `original` is the HL7 message as received, once a step has changed it (rule 2: keys come from that one); else None.
     """
 
     media_type: str
@@ -97,7 +98,14 @@ class Document:
     parts: tuple[Part, ...] = WHOLE
     leftover: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    original: object = None
 
     def with_body(self, body: object, media_type: str | None = None) -> Document:
         """The same document with other content."""
-        return replace(self, body=body, media_type=media_type or self.media_type)
+        media_type = media_type or self.media_type
+        original = self.body if self.original is None and self.media_type == media_type == HL7 else self.original
+        return replace(self, body=body, media_type=media_type, original=original)
+
+    def with_notes(self, *notes: Note) -> Document:
+        """The same document with something more said about it."""
+        return replace(self, notes=self.notes + notes) if notes else self

@@ -35,7 +35,8 @@ class OneOf:
     inline: bool = False
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"$ref": f"component:{self.kind}"}
+        """A placeholder: whoever knows the registered components puts their schema here."""
+        return {"x-component": self.kind, **({"inline": self.kind} if self.inline else {})}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,14 +6,16 @@ A reader gives what `Message.get` gives, at the price of the few slices its path
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from transforms.hl7.message import Message
+from transforms.declaration.lists import listed
+from transforms.hl7.delimiters import HEADERS
+from transforms.hl7.message import Message, Segment
 from transforms.hl7.path import EVERY, UNSAID, Path, parse_path
 
 Reader = Callable[[Message], str | None]
@@ -57,6 +59,15 @@ AnyPath = Annotated[
 """A segment or something in it: `SPM`, `OBX[3]-5`."""
 
 
+FieldPaths = Annotated[
+    tuple[FieldPath, ...],
+    Field(min_length=1),
+    BeforeValidator(listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+"""Several of them; one alone is a list of one."""
+
+
 def reader(text: str) -> Reader:
     """What reads the place `text` names: the unescaped value, None where it is absent."""
     path = parse_path(text)
@@ -78,6 +89,32 @@ def readers(text: str) -> Readers:
         return () if value is None else (value,)
 
     return one
+
+
+def places(message: Message, text: str) -> Iterator[tuple[Path, str]]:
+    """Every place that a path means and that is not empty, numbered throughout, with its text as it stands (still escaped).
+
+    Without an index it is the first segment and repetition.
+    """
+    path = parse_path(text)
+    for segment in message.chosen(path):
+        if path.field <= 2 and segment.name in HEADERS:
+            continue  # the delimiters themselves
+        repetitions = segment.repetitions(path.field)
+        chosen = range(1, len(repetitions) + 1) if path.repetition == EVERY else (path.repetition or 1,)
+        for number in chosen:
+            found = _part(repetitions, number, path, segment)
+            if found:
+                yield path._replace(occurrence=segment.occurrence, repetition=number), found
+
+
+def _part(repetitions: Sequence[str], repetition: int, path: Path, segment: Segment) -> str:
+    text = repetitions[repetition - 1] if repetition <= len(repetitions) else ""
+    for index, separator in ((path.component, segment.delimiters.component), (path.subcomponent, segment.delimiters.subcomponent)):
+        if index:
+            parts = text.split(separator)
+            text = parts[index - 1] if index <= len(parts) else ""
+    return text
 
 
 def number(text: str) -> Decimal | None:
