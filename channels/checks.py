@@ -162,7 +162,7 @@ def _destinations(channel: Channel, located: Located) -> Iterator[Problem]:
     for index, destination in enumerate(channel.destinations):
         path: Path = ("destinations", index)
         if destination.connector.name == "fhir" and not channel.identity.base:
-            words = "A fhir destination needs `identity: { base: … }`: without it, other people's numbers match (identifiers need a system)."
+            words = "A fhir destination needs `identity: { base: … }`: a number without a system would match another patient's."
             yield located.problem((*path, "fhir"), "no_identity_base", words, key=True)
         yield from _patience(destination, located, path)
 

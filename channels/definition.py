@@ -28,8 +28,8 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        meant = did_you_mean(name, available_timezones())
-        raise PydanticCustomError("timezone", "should be a time zone of the IANA list, such as Europe/Zurich{meant}", {"meant": meant}) from None
+        meant = {"meant": did_you_mean(name, available_timezones())}
+        raise PydanticCustomError("timezone", "should be a time zone of the IANA list, such as Europe/Zurich{meant}", meant) from None
     return name
 
 
@@ -114,14 +114,18 @@ class Channel:
     source: Annotated[Any, OneOf("source")] = option("Where messages come from: one connector.")
     destinations: tuple[Destination, ...] = option("Where they go.", min_length=1)
     description: str = option("What it is for, in a sentence.", default="")
-    acknowledge: Literal["when_stored", "when_transformed", "when_delivered"] = option("When the sender is answered.", default="when_transformed")
+    acknowledge: Literal["when_stored", "when_transformed", "when_delivered"] = option(
+        "When the sender is answered.", default="when_transformed"
+    )
     acknowledgment_mode: Literal["as_asked", "original", "enhanced"] = option("By MSH-15/16, or always one way.", default="as_asked")
     answer_within: Duration = option("With when_delivered: when to answer AE while delivery goes on.", default=20.0, gt=0)
     processing: tuple[Literal["P", "T", "D"], ...] = option("Which processing ids (MSH-11) are welcome; none given: any.", default=())
     timezone: Annotated[str, AfterValidator(_zone)] = option("Zone of times that carry none (IANA name).", default="")
     identity: Identity = option("How this site names things; default: the engine's.", default=Identity())
     unmapped: Literal["ignore", "warn", "error"] = option("What to do about fields that no rule reads.", default="warn")
-    report_mode: Literal["snapshot", "delta", "unknown"] = option("Whether a message holds the whole report or only what is new.", default="unknown")
+    report_mode: Literal["snapshot", "delta", "unknown"] = option(
+        "Whether a message holds the whole report or only what is new.", default="unknown"
+    )
     lane: FieldPath | Literal[""] = option("The field whose value keeps order; default: the chosen patient identifier.", default="")
     duplicates: Duplicates = option("When a message counts as sent twice.", default=Duplicates())
     on_invalid: Literal["hold", "send"] = option("What to do with output that does not validate.", default="hold")

@@ -201,7 +201,9 @@ def digest(files: Mapping[str, str]) -> str:
     return total.hexdigest()
 
 
-def _declare(located: Located, resources: Resources, folder: Path, *, stored: bool = False) -> tuple[Channel | None, Route | None, list[Problem]]:
+def _declare(
+    located: Located, resources: Resources, folder: Path, *, stored: bool = False
+) -> tuple[Channel | None, Route | None, list[Problem]]:
     """The definition and its prepared route; None where a problem stands in the way."""
     builder = Builder(located, checks.components())
     channel = builder.build(Channel, located.value)

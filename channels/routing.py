@@ -96,4 +96,5 @@ def _welcome(message: Message, processing: Sequence[str]) -> None:
 def _all_mapped(routed: Routed) -> None:
     for outcome in routed.values():
         if isinstance(outcome, Document) and outcome.leftover:
-            raise MessageError(ErrorCode.INTERNAL, outcome.leftover[0], "no rule reads or drops this field, and `unmapped: error` asks for it")
+            why = "no rule reads or drops this field, which `unmapped: error` does not allow"
+            raise MessageError(ErrorCode.INTERNAL, outcome.leftover[0], why)

@@ -146,7 +146,8 @@ class Builder:
             return FAILED
         if isinstance(value, list) and isinstance(origin, type) and issubclass(origin, (tuple, list, frozenset, Sequence)) and arguments:
             hints = arguments if origin is tuple and arguments[-1] is not ... else (arguments[0],) * len(value)
-            return [self._prepare(each, (), item, path + (index,)) for index, (each, item) in enumerate(zip(hints, value))] + value[len(hints) :]
+            pairs = enumerate(zip(hints, value, strict=False))
+            return [self._prepare(each, (), item, path + (index,)) for index, (each, item) in pairs] + value[len(hints) :]
         if isinstance(value, dict) and isinstance(origin, type) and issubclass(origin, Mapping) and arguments:
             return {key: self._prepare(arguments[1], (), each, path + (key,)) for key, each in value.items()}
         return value

@@ -35,7 +35,9 @@ def octets(value: Any) -> Any:
 
 
 Duration = Annotated[
-    float, BeforeValidator(seconds), WithJsonSchema({"type": "string", "pattern": f"^({_DURATION}|.*\\$\\{{.*)$", "examples": ["30s", "5m"]})
+    float,
+    BeforeValidator(seconds),
+    WithJsonSchema({"type": "string", "pattern": f"^({_DURATION}|.*\\$\\{{.*)$", "examples": ["30s", "5m"]}),
 ]
 """An option in seconds, written `30s`, `5m`, `24h`, `500ms`."""
 

@@ -36,7 +36,7 @@ _LIMITS: Mapping[str, Callable[[Details], str]] = {
     "multiple_of": lambda details: f"should be a multiple of {details['multiple_of']}",
     "too_short": lambda details: f"should hold at least {details['min_length']}, not {details['actual_length']}",
     "too_long": lambda details: f"should hold at most {details['max_length']}, not {details['actual_length']}",
-    "string_too_short": lambda details: "may not be empty" if details["min_length"] == 1 else f"is shorter than {details['min_length']} characters",
+    "string_too_short": lambda details: f"should have {details['min_length']} or more characters",
     "string_too_long": lambda details: f"is longer than {details['max_length']} characters",
     "string_pattern_mismatch": lambda details: f"does not have the form {details['pattern']}",
 }

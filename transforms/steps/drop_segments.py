@@ -12,13 +12,13 @@ from transforms.declaration.lists import listed
 from transforms.document import HL7, Document
 from transforms.hl7.editing import edited
 
-Name = Annotated[str, Field(pattern=r"^(?!MSH$)[A-Z][A-Z0-9]{2}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2}$")]
 
 
 @step("drop_segments")
 @dataclass(frozen=True)
 class DropSegments:
-    """Take segments out of a message: `- drop_segments: [ZLR, ZPI]`.  MSH stays."""
+    """Take segments out of a message: `- drop_segments: [ZLR, ZPI]`.  MSH always stays."""
 
     shorthand = "names"
     takes = gives = HL7
