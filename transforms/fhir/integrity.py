@@ -63,7 +63,7 @@ def bundle_faults(bundle: Resource) -> list[Fault]:
     """The rules a bundle breaks, its entries' resources included."""
     entries = bundle.get("entry", ())
     resources = [entry["resource"] for entry in entries if "resource" in entry]
-    within = {entry["fullUrl"]: entry["resource"]["resourceType"] for entry in entries if "fullUrl" in entry and "resource" in entry}
+    within = {entry["fullUrl"]: _type(entry) for entry in entries if "fullUrl" in entry and "resource" in entry}
     found: list[Fault] = []
     if bundle["type"] in WITH_REQUEST:
         found += [Fault("invariant", e, f"needs a request, as every entry of a {bundle['type']} (bdl-3)") for e in entries if "request" not in e]
@@ -73,6 +73,14 @@ def bundle_faults(bundle: Resource) -> list[Fault]:
         if resource["resourceType"] != "Bundle":
             found += resource_faults(resource, within)
     return found
+
+
+def _type(entry: Resource) -> str:
+    """What the entry's full URL stands for: a patch is about another resource than the one it carries."""
+    kind = entry["resource"]["resourceType"]
+    if kind == "Parameters" and entry.get("request", NO_BUNDLE).get("method") == "PATCH":
+        return entry["request"]["url"].partition("/")[0]
+    return kind
 
 
 def _duplicates(bundle: Resource) -> Iterator[Fault]:
