@@ -399,6 +399,31 @@ def test_many_connections(runner: Runner, tmp_path: Path) -> None:
     runner.run(conversation())
 
 
+def test_who_does_not_read_its_answers(runner: Runner, tmp_path: Path) -> None:
+    """Is read from no longer, so that its answers fill no memory; once it reads, it gets them all, in order."""
+    count, padding = 10_000, b"." * 4000
+
+    async def receive(message: RawMessage) -> Response:
+        return Response((message.content + padding,))
+
+    async def conversation() -> None:
+        listening = await MllpSource(listen=LOOPBACK).open(runner.surroundings(tmp_path), receive)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
+        for each in range(count):
+            writer.write(frame(b"%d" % each))  # gathers on the sender's side
+        before = -1
+        while listening.messages != before:
+            before = listening.messages
+            await asyncio.sleep(0.3)
+        assert before < count
+        for each in range(count):
+            assert await reader.readuntil(b"\x1c\r") == frame(b"%d" % each + padding)
+        writer.close()
+        await listening.close()
+
+    runner.run(conversation())
+
+
 def test_too_long_is_answered_before_the_end(runner: Runner, tmp_path: Path) -> None:
     """Although the sender is still sending."""
 
