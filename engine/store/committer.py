@@ -1,26 +1,31 @@
 """The one connection that writes, fed by a queue: what has arrived since the last fsync shares one transaction.
 
-Two drivers do the same work.  `Turn` commits on the loop, once a turn.  `Thread` stages on the loop and lets a thread of
-its own wait for the disk.
+Two drivers do the same work.  `Turn` commits on the loop, once a turn.  `Thread` writes the rows on the loop too, and
+lets a thread of its own wait for the disk: one call, so that a busy loop does not starve it, and the loop goes on meanwhile.
 """
 
 from __future__ import annotations
 
 import threading
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, TimerHandle
 from queue import SimpleQueue
 
 import apsw
 
 from channels import faults
 from engine.store.contract import Refused, StoreUnavailable
-from engine.store.records import Arrival
+from engine.store.records import Arrival, Settlement
 from engine.store.writing import Record, Writer
 
 MOST = 256
 """So many records share a transaction; what is over waits for the next one."""
 
-CHECKPOINT_PAGES = 1000
+PATIENCE = 0.001
+"""Seconds that a settlement waits for an arrival to share its commit with: nobody is told of it meanwhile but its lane."""
+IMPATIENT = 32
+"""With so many settlements, none waits any longer."""
+
+CHECKPOINT_PAGES = 2000
 """When the write-ahead log has grown by so many pages, they are brought home."""
 
 _DISK = (
@@ -28,42 +33,100 @@ _DISK = (
     apsw.CorruptError, apsw.NotADBError, apsw.NoMemError, apsw.PermissionsError, apsw.ProtocolError, MemoryError,
 )  # fmt: skip
 
+Entry = tuple[Record, Future]
+
 
 class Committer:
     """Gathers records, writes them in batches, and tells each what became of it once that is durable."""
 
     def __init__(self, loop: AbstractEventLoop, writer: Writer) -> None:
-        self._loop, self._writer, self.connection = loop, writer, writer.connection
-        self._waiting: list[tuple[Record, Future]] = []
-        self._busy = False
-        self._closed = False
+        self._loop, self.writer, self.connection = loop, writer, writer.connection
+        self._waiting: list[Entry] = []
+        self._busy = False  # a turn is called for, or under way
+        self._timer: TimerHandle | None = None
+        self._closing: Future | None = None
         self._pages = 0
         self.connection.set_wal_hook(self._grown)
 
     def submit(self, record: Record) -> Future:
         """Have a record written; the future is done when it is durable, or was not kept."""
         future = self._loop.create_future()
-        if self._closed:
+        if self._closing:
             future.set_exception(StoreUnavailable("the store is closed"))
             return future
         self._waiting.append((record, future))
         if not self._busy:
-            self._busy = True
-            self._loop.call_soon(self._turn)
+            if type(record) is Settlement and len(self._waiting) < IMPATIENT:
+                if self._timer is None:
+                    self._timer = self._loop.call_later(PATIENCE, self._hasten)
+            else:
+                self._hasten()
         return future
 
-    def _take(self) -> list[tuple[Record, Future]]:
-        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        return batch
+    def _hasten(self) -> None:
+        """Commit in the next turn of the loop."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._busy:
+            self._busy = True
+            self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
+        """Write what has arrived."""
+        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        records = [record for record, _ in batch]
+        results, staged = self._stage(records)
+        if staged:
+            self._commit(batch, records, results)
+        else:
+            self._done(batch, results)
+
+    def _commit(self, batch: list[Entry], records: list[Record], results: list[object]) -> None:
+        """Make what was staged durable, and see to it that `_committed` is called."""
         raise NotImplementedError
+
+    def _make_durable(self, records: list[Record]) -> apsw.Error | None:
+        arrivals = any(type(record) is Arrival for record in records)
+        if arrivals:
+            faults.reach("before_commit")
+        try:
+            self.connection.execute("COMMIT")
+        except apsw.Error as why:
+            return why
+        if arrivals:
+            faults.reach("after_commit")
+        return None
+
+    def _committed(self, batch: list[Entry], records: list[Record], results: list[object], why: apsw.Error | None) -> None:
+        if why is None:
+            self.writer.committed()
+        else:
+            results = self._unavailable(records, why)
+        self._done(batch, results)
+
+    def _done(self, batch: list[Entry], results: list[object]) -> None:
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():  # cancelled by whoever waited
+                if isinstance(result, Exception):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+        if self._pages > CHECKPOINT_PAGES:
+            self._checkpoint()
+        self._busy = False
+        if self._waiting:
+            self._hasten()
+        elif self._closing and not self._closing.done():
+            self._closing.set_result(None)
+
+    # -- writing
 
     def _stage(self, records: list[Record]) -> tuple[list[object], bool]:
         """Begin a transaction and write; the results, and whether there is something to commit."""
         try:
             self.connection.execute("BEGIN IMMEDIATE")
-            return self._writer.write(records), True
+            return self.writer.write(records), True
         except _DISK as why:
             return self._unavailable(records, why), False
         except Exception:  # noqa: BLE001 - whatever one record did wrong must not cost the others
@@ -72,48 +135,39 @@ class Committer:
 
     def _stage_singly(self, records: list[Record]) -> tuple[list[object], bool]:
         """Each record by itself, so that the one which fails fails alone."""
-        results: list[object] = []
         try:
             self.connection.execute("BEGIN IMMEDIATE")
-            for record in records:
-                results += self._stage_one(record)
-            return results, True
+            return [self._stage_one(record) for record in records], True
         except _DISK as why:
             return self._unavailable(records, why), False
 
-    def _stage_one(self, record: Record) -> list[object]:
+    def _stage_one(self, record: Record) -> object:
         self.connection.execute("SAVEPOINT one")
         try:
-            result = self._writer.write([record])
+            (result,) = self.writer.write([record])
         except _DISK:
             raise
         except Exception as why:  # noqa: BLE001 - handed to whoever submitted the record
             self.connection.execute("ROLLBACK TO one")
-            self._writer.forget()
-            result = [Refused(f"{type(why).__name__}: the record cannot be written")]
-            result[0].__cause__ = why
+            self.writer.forget()
+            result = Refused(f"{type(why).__name__}: the record cannot be written")
+            result.__cause__ = why
         self.connection.execute("RELEASE one")
         return result
-
-    def _commit(self) -> Exception | None:
-        """Make it durable; what went wrong, if something did."""
-        try:
-            self.connection.execute("COMMIT")
-        except apsw.Error as why:
-            return why
-        return None
 
     def _unavailable(self, records: list[Record], why: BaseException) -> list[object]:
         self._roll_back()
         return [StoreUnavailable(f"nothing can be kept now: {type(why).__name__}") for _ in records]
 
     def _roll_back(self) -> None:
-        try:
-            if self.connection.in_transaction:
+        self.writer.forget()
+        if self.connection.in_transaction:
+            try:
                 self.connection.execute("ROLLBACK")
-            self._writer.forget()
-        except apsw.Error:
-            self._writer.names.forget()  # a disk that cannot even be read; the next batch tries anew
+            except apsw.Error:
+                pass  # SQLite has rolled back by itself; had it not, BEGIN would fail and the store stay unavailable
+
+    # -- the log
 
     def _grown(self, connection: apsw.Connection, name: str, pages: int) -> int:
         self._pages = pages
@@ -124,58 +178,26 @@ class Committer:
         try:
             self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error:
-            pass
+            pass  # what is in the log is durable there
         self._pages = 0
-
-    def _tell(self, batch: list[tuple[Record, Future]], results: list[object]) -> None:
-        for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():  # cancelled by whoever waited
-                if isinstance(result, Exception):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
 
     async def drain(self) -> None:
         """Take nothing more, and wait for what was taken."""
-        self._closed = True
-        futures = [future for _, future in self._waiting]
-        for future in futures:
-            try:
-                await future
-            except (StoreUnavailable, Refused):
-                pass  # told to whoever submitted it
-
-
-def _arrivals(records: list[Record]) -> bool:
-    return any(type(record) is Arrival for record in records)
+        self._closing = self._loop.create_future()
+        if self._waiting or self._busy:
+            self._hasten()
+            await self._closing
 
 
 class Turn(Committer):
     """Commits on the loop's own thread, once a turn: cheapest where an fsync is quick."""
 
-    def _turn(self) -> None:
-        batch = self._take()
-        records = [record for record, _ in batch]
-        results, staged = self._stage(records)
-        if staged:
-            arrivals = _arrivals(records)
-            if arrivals:
-                faults.reach("before_commit")
-            if why := self._commit():
-                results = self._unavailable(records, why)
-            if arrivals:
-                faults.reach("after_commit")
-        self._tell(batch, results)
-        if self._pages > CHECKPOINT_PAGES:
-            self._checkpoint()
-        if self._waiting:
-            self._loop.call_soon(self._turn)
-        else:
-            self._busy = False
+    def _commit(self, batch: list[Entry], records: list[Record], results: list[object]) -> None:
+        self._committed(batch, records, results, self._make_durable(records))
 
 
 class Thread(Committer):
-    """Stages on the loop, commits on a thread: the loop goes on while the disk works."""
+    """Commits on a thread, so that the loop goes on while the disk works; what arrives meanwhile shares the next commit."""
 
     def __init__(self, loop: AbstractEventLoop, writer: Writer) -> None:
         super().__init__(loop, writer)
@@ -183,45 +205,17 @@ class Thread(Committer):
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
-    def _turn(self) -> None:
-        batch = self._take()
-        records = [record for record, _ in batch]
-        results, staged = self._stage(records)
-        if staged:
-            self._orders.put((batch, records, results))
-        else:
-            self._done(batch, results)
+    def _commit(self, batch: list[Entry], records: list[Record], results: list[object]) -> None:
+        self._orders.put((batch, records, results))
 
     def _run(self) -> None:
         while (order := self._orders.get()) is not None:
-            batch, records, results = order
-            arrivals = _arrivals(records)
-            if arrivals:
-                faults.reach("before_commit")
-            why = self._commit()
-            if arrivals:
-                faults.reach("after_commit")
-            self._loop.call_soon_threadsafe(self._committed, batch, records, results, why)
-
-    def _committed(self, batch: list, records: list[Record], results: list[object], why: Exception | None) -> None:
-        self._done(batch, self._unavailable(records, why) if why else results)
-
-    def _done(self, batch: list, results: list[object]) -> None:
-        self._tell(batch, results)
-        if self._pages > CHECKPOINT_PAGES:
-            self._checkpoint()
-        if self._waiting:
-            self._loop.call_soon(self._turn)
-        else:
-            self._busy = False
+            why = self._make_durable(order[1])
+            self._loop.call_soon_threadsafe(self._committed, *order, why)
 
     async def drain(self) -> None:
         """As the committer's, and the thread ends."""
         await super().drain()
-        while self._busy:
-            future = self._loop.create_future()
-            self._loop.call_later(0.001, future.set_result, None)
-            await future
         self._orders.put(None)
         self._thread.join()
 

@@ -17,7 +17,7 @@ class Names:
         self._connection, self._writing = connection, writing
         self._numbers: dict[str, int] = {}
         self._texts: dict[int, str] = {}
-        self._routes: dict[tuple[str, str], int] = {}
+        self._routes: dict[tuple[int, str], int] = {}
         self._destinations: dict[int, str] = {}
 
     def forget(self) -> None:
@@ -45,12 +45,12 @@ class Names:
             found = self._bounded(self._texts)[number] = self._connection.execute(STATEMENTS["name_text"], (number,)).get
         return found
 
-    def route(self, channel: str, destination: str) -> int:
-        """The number of a channel's destination."""
+    def route(self, channel: int, destination: str) -> int:
+        """The number of a destination of a channel (a number itself)."""
         return self._routes.get((channel, destination)) or self._find_route(channel, destination)
 
-    def _find_route(self, channel: str, destination: str) -> int:
-        pair = (self.number(channel), self.number(destination))
+    def _find_route(self, channel: int, destination: str) -> int:
+        pair = (channel, self.number(destination))
         route = self._connection.execute(STATEMENTS["route_number"], pair).get
         if route is None:
             if not self._writing:

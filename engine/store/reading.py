@@ -53,7 +53,7 @@ class Reader:
     def route_deliveries(self, channel: str, destination: str, messages: Sequence[int]) -> dict[int, list[DeliveryRow]]:
         """Deliveries already written for messages."""
         found: dict[int, list[DeliveryRow]] = {}
-        route = self.names.route(channel, destination)
+        route = self.names.route(self.names.number(channel), destination)
         for row in self._deliveries("route_deliveries", (json_array(messages), route)) if route else ():
             found.setdefault(row.message_id, []).append(row)
         return found
@@ -62,7 +62,7 @@ class Reader:
         self, channel: str, destination: str, statuses: Sequence[DeliveryStatus], lane: str | None, after: int, limit: int
     ) -> list[DeliveryRow]:
         """Deliveries that wait."""
-        route = self.names.route(channel, destination)
+        route = self.names.route(self.names.number(channel), destination)
         start = rows.delivery_id(after + 1, 0, 0)
         if not route:
             return []

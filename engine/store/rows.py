@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 
 import msgspec
@@ -12,9 +11,6 @@ from engine.store.compression import expand
 from engine.store.names import Names
 from engine.store.records import Answer, DeliveryRow, DeliveryStatus, MessageRow, MessageStatus, SearchKeys
 
-SPAN_BITS = 10
-"""A span is 1024 messages: small enough that its keys stay warm while they are written, and that ten million messages are
-few enough spans to look through."""
 PART_BITS, ROUTE_BITS = 12, 12
 MOST_PARTS = 1 << PART_BITS
 
@@ -24,11 +20,6 @@ _contents = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
 
 Fetch = Callable[[bytes], bytes]
 """Gives the attachment of a digest."""
-
-
-def key_hash(kind: str, value: str) -> int:
-    """What a key is looked up by.  Who finds one compares the value itself: hashes may meet."""
-    return zlib.crc32(value.encode("utf-8", "surrogatepass"), zlib.crc32(kind.encode()))
 
 
 def text_list(texts: tuple[str, ...]) -> str | None:

@@ -9,6 +9,7 @@ from asyncio import sleep
 from collections.abc import Iterator
 
 from engine.store import rows
+from engine.store.recent import SPAN_BITS, Recent, channel_hash, key_hash
 from engine.store.reading import Reader, json_array
 from engine.store.records import DeliveryStatus, MessageRow, MessageStatus, Query
 
@@ -20,11 +21,11 @@ _ENDLESS = 2**62
 _WAITING = frozenset(status.value for status in DeliveryStatus if not status.final)
 
 
-async def search(reader: Reader, query: Query) -> list[MessageRow]:
-    """The messages that meet a query, without content."""
+async def search(reader: Reader, recent: Recent, query: Query) -> list[MessageRow]:
+    """The messages that meet a query, without content; `recent` knows the keys not written yet."""
     found: list[MessageRow] = []
     limit = min(query.limit, MOST)
-    for ids in _candidates(reader, query):
+    for ids in _Candidates(reader, recent, query):
         if ids:
             found += _compare(reader, query, ids, limit - len(found))
         if len(found) >= limit:
@@ -43,74 +44,79 @@ def _compare(reader: Reader, query: Query, ids: list[int], limit: int) -> list[M
     return [rows.read_message(row, reader.names, reader.fetch) for row in reader.execute("found", wanted).fetchall()]
 
 
-def _candidates(reader: Reader, query: Query) -> Iterator[list[int]]:
-    """Ids that may meet the query, in slices, newest first."""
-    for kind, value in (("patient", query.patient), ("order", query.order), ("control_id", query.control_id)):
-        if value:
-            return _by_key(reader, query, rows.key_hash(kind, value))
-    if query.delivery_status in _WAITING:
-        return _merged(reader, query, _by_delivery(reader, query))
-    if query.status and query.status != MessageStatus.SENT:
-        return _merged(reader, query, _by_status(reader, query))
-    return _by_span(reader, query)
+class _Candidates:
+    """Ids that may meet a query, in slices, newest first; a slice may be empty."""
 
+    def __init__(self, reader: Reader, recent: Recent, query: Query) -> None:
+        self._reader, self._recent, self._query = reader, recent, query
+        self._before = query.before or _ENDLESS
+        self._channel = reader.names.number(query.channel) if query.channel else None
 
-def _merged(reader: Reader, query: Query, sources: list[tuple[str, tuple]]) -> Iterator[list[int]]:
-    """Ids of several indexed reads, newest first."""
-    before = query.before or _ENDLESS
-    while True:
-        ids: set[int] = set()
-        for name, bindings in sources:
-            ids.update(id for (id,) in reader.execute(name, (*bindings, before, SLICE)).fetchall())
-        if not ids:
-            return
-        page = sorted(ids, reverse=True)[:SLICE]
-        before = page[-1]
-        yield page
+    def __iter__(self) -> Iterator[list[int]]:
+        query = self._query
+        for kind, value in (("patient", query.patient), ("order", query.order), ("control_id", query.control_id)):
+            if value:
+                return self._by_key(key_hash(kind, value))
+        if query.delivery_status in _WAITING:
+            return self._merged(self._deliveries())
+        if query.status and query.status != MessageStatus.SENT:
+            return self._merged(self._statuses())
+        return self._by_span()
 
+    def _ids(self, name: str, *bindings: object) -> list[int]:
+        return [id for (id,) in self._reader.execute(name, bindings).fetchall()]
 
-def _by_status(reader: Reader, query: Query) -> list[tuple[str, tuple]]:
-    channels = [reader.names.number(query.channel)] if query.channel else [channel for (channel,) in reader.execute("channels")]
-    return [("messages_by_status", (channel, query.status)) for channel in channels]
+    def _merged(self, sources: list[tuple]) -> Iterator[list[int]]:
+        """Ids of several indexed reads, newest first."""
+        before = self._before
+        while page := sorted({id for source in sources for id in self._ids(*source, before, SLICE)}, reverse=True)[:SLICE]:
+            yield page
+            before = page[-1]
 
+    def _statuses(self) -> list[tuple]:
+        channels = self._ids("channels") if self._channel is None else [self._channel]
+        if self._query.status == MessageStatus.RECEIVED:
+            return [("messages_waiting", channel) for channel in channels]
+        return [("messages_by_status", channel, self._query.status) for channel in channels]
 
-def _by_delivery(reader: Reader, query: Query) -> list[tuple[str, tuple]]:
-    channel = reader.names.number(query.channel) if query.channel else None
-    return [
-        ("messages_by_delivery", (route, query.delivery_status))
-        for route, of, destination in reader.execute("routes")
-        if (channel is None or of == channel) and query.destination in ("", destination)
-    ]
+    def _deliveries(self) -> list[tuple]:
+        return [
+            ("messages_by_delivery", route, self._query.delivery_status)
+            for route, channel, destination in self._reader.execute("routes").fetchall()
+            if self._channel in (None, channel) and self._query.destination in ("", destination)
+        ]
 
+    def _by_key(self, hash: int) -> Iterator[list[int]]:
+        """The newest from memory, the others span by span."""
+        yield self._recent.find(hash, self._before)
+        for spans in self._spans(self._recent.written):
+            before = self._before
+            while ids := self._ids("messages_by_key", json_array(spans), hash, before, SLICE):
+                yield ids
+                before = ids[-1]
 
-def _spans(reader: Reader, query: Query) -> Iterator[list[int]]:
-    """Spans that may hold what is looked for, in slices, newest first."""
-    newest = reader.execute("newest_span").get
-    if newest is None:
-        return
-    top = min(newest, (query.before or _ENDLESS) >> rows.SPAN_BITS)
-    while top >= 0:
-        bottom = max(0, top - SLICE + 1)
-        yield [id for (id,) in reader.execute("spans_between", (top, bottom, query.until or _ENDLESS, query.since)).fetchall()]
-        top = bottom - 1
+    def _spans(self, newest: int) -> Iterator[list[int]]:
+        """Written spans that were alive in the time asked for, in slices, newest first."""
+        top = min(newest, self._before >> SPAN_BITS)
+        while top >= 0:
+            bottom = max(0, top - SLICE + 1)
+            yield self._ids("spans_between", top, bottom, self._query.until or _ENDLESS, self._query.since)
+            top = bottom - 1
 
+    def _by_span(self) -> Iterator[list[int]]:
+        """Every message, leaving out the spans that hold none of the channel or type."""
+        written = self._recent.written
+        newest = self._reader.execute("newest_message").get or 0
+        for span in range(min(newest, self._before) >> SPAN_BITS, written, -1):
+            yield self._in_span(span)
+        shared = [] if self._channel is None else [channel_hash(self._channel)]
+        shared += [key_hash("type", self._query.type)] if self._query.type else []
+        for spans in self._spans(written):
+            for hash in shared:
+                spans = sorted(self._ids("spans_holding", json_array(spans), hash), reverse=True)
+            yield []
+            for span in spans:
+                yield self._in_span(span)
 
-def _by_key(reader: Reader, query: Query, hash: int) -> Iterator[list[int]]:
-    for spans in _spans(reader, query):
-        before = query.before or _ENDLESS
-        while ids := [id for (id,) in reader.execute("messages_by_key", (json_array(spans), hash, before, SLICE)).fetchall()]:
-            yield ids
-            before = ids[-1]
-        yield []
-
-
-def _by_span(reader: Reader, query: Query) -> Iterator[list[int]]:
-    shared = [(kind, value) for kind, value in (("channel", query.channel), ("type", query.type)) if value]
-    for spans in _spans(reader, query):
-        for kind, value in shared:
-            holding = reader.execute("spans_holding", (json_array(spans), rows.key_hash(kind, value))).fetchall()
-            spans = sorted((id for (id,) in holding), reverse=True)
-        for span in spans:
-            start, end = span << rows.SPAN_BITS, min(query.before or _ENDLESS, (span + 1) << rows.SPAN_BITS)
-            yield [id for (id,) in reader.execute("messages_in_span", (start, end)).fetchall()]
-        yield []
+    def _in_span(self, span: int) -> list[int]:
+        return self._ids("messages_in_span", span << SPAN_BITS, min(self._before, (span + 1) << SPAN_BITS))

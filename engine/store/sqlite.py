@@ -89,7 +89,7 @@ class SqliteStore:
 
     async def search(self, query: Query) -> list[MessageRow]:
         """Messages that meet a query, newest first, without content."""
-        return await search(self._reader, query)
+        return await search(self._reader, self._committer.writer.recent, query)
 
     async def deliveries(self, message_id: int) -> list[DeliveryRow]:
         """A message's deliveries."""

@@ -1,8 +1,8 @@
 -- The first schema.
 --
 -- How it keeps a message's cost the same in a store of ten million: rows are appended, ids are the committer's own
--- counter, and every index that is not in the order of arrival is either partial (only what still waits) or cut into
--- spans of 1024 messages, so that what a message touches stays small and warm.
+-- counter, nothing that is settled is touched again, and what is not in the order of arrival is either only as long as
+-- the backlog, or written once for a whole span of 1024 messages.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 
@@ -20,40 +20,38 @@ CREATE TABLE channel_versions (
     digest TEXT PRIMARY KEY, channel TEXT NOT NULL, files BLOB NOT NULL, release TEXT NOT NULL, created REAL NOT NULL
 );
 
--- One row a message, narrow: its status is rewritten in place.
+-- What was received; never changed.  `cuts` lists the attachments taken out of the content.
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, version INTEGER NOT NULL, received REAL NOT NULL,
-    status TEXT NOT NULL, peer TEXT, control_id TEXT, replay_of INTEGER, destinations TEXT, force INTEGER
+    peer TEXT, control_id TEXT, duplicate_key BLOB, replay_of INTEGER, destinations TEXT, force INTEGER,
+    content BLOB NOT NULL, cuts BLOB
 );
--- The backlog, and every other message that did not simply go out.
-CREATE INDEX messages_open ON messages (channel, status, id) WHERE status <> 'sent';
 CREATE INDEX messages_replays ON messages (replay_of, id) WHERE replay_of IS NOT NULL;
 
--- The bytes as received.  `cuts` lists the attachments taken out of them.
-CREATE TABLE contents (id INTEGER PRIMARY KEY, content BLOB NOT NULL, cuts BLOB);
+-- The backlog: what is received and not settled.
+CREATE TABLE backlog (channel INTEGER, message INTEGER, PRIMARY KEY (channel, message)) WITHOUT ROWID;
 
--- What settling added; absent for the backlog.
+-- What settling added: a row comes with the first settlement.  A message without one is `received`.
 CREATE TABLE outcomes (
-    id INTEGER PRIMARY KEY, answer_code TEXT, answer BLOB, more_answers BLOB,
+    id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, status TEXT NOT NULL, answer_code TEXT, answer BLOB, more_answers BLOB,
     error_code TEXT, error_place TEXT, error_origin TEXT, error_text TEXT,
     type TEXT, sender TEXT, patients TEXT, orders TEXT
 );
+-- Every message that did not simply go out.
+CREATE INDEX outcomes_other ON outcomes (channel, status, id) WHERE status <> 'sent';
 
 -- Counted as they change, never by counting rows.
 CREATE TABLE counts (channel INTEGER, status TEXT, messages INTEGER NOT NULL, PRIMARY KEY (channel, status)) WITHOUT ROWID;
 
 -- What messages are found by: span of 1024 ids, hash over kind and value, message.  A row with message 0 says that the
--- span holds such a message at all (used for what most messages share: channel, type).
-CREATE TABLE message_keys (
-    span INTEGER, hash INTEGER, message INTEGER, PRIMARY KEY (span, hash, message)
-) WITHOUT ROWID;
--- When the messages of a span were received.
+-- span holds such a message at all (used for what most messages share: channel, type).  Written when the span is full.
+CREATE TABLE message_keys (span INTEGER, hash INTEGER, message INTEGER, PRIMARY KEY (span, hash, message)) WITHOUT ROWID;
+-- The spans whose keys are written, and when their messages were received.
 CREATE TABLE spans (id INTEGER PRIMARY KEY, earliest REAL NOT NULL, latest REAL NOT NULL);
 
--- Keys of recent messages, by period as long as the window, so that old ones fall off in one piece.
-CREATE TABLE duplicates (
-    period INTEGER, key BLOB, message INTEGER NOT NULL, received REAL NOT NULL, PRIMARY KEY (period, key)
-) WITHOUT ROWID;
+-- What a resend is recognised by: the id is a period (as long as the window) and a hash of the key in one number, so that
+-- old ones fall off in one piece.  Written when the span is full.
+CREATE TABLE duplicates (id INTEGER PRIMARY KEY, message INTEGER NOT NULL);
 
 -- Deliveries as written.  The id is message, route and part in one number: rows are appended, and those of a message
 -- lie together.

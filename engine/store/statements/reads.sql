@@ -1,19 +1,19 @@
 -- name: message
 -- One message, whole.
-SELECT m.id, m.channel, m.version, m.received, m.peer, m.status, m.control_id, c.content, c.cuts, m.replay_of, m.destinations, m.force,
+SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts, m.replay_of, m.destinations, m.force,
     o.answer_code, o.answer, o.more_answers, o.error_code, o.error_place, o.error_origin, o.error_text,
     o.type, o.sender, o.patients, o.orders
-FROM messages AS m JOIN contents AS c ON c.id = m.id LEFT JOIN outcomes AS o ON o.id = m.id
+FROM messages AS m LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE m.id = ?;
 
 -- name: backlog
 -- Messages of a channel that are received and not settled, oldest first, read on from an id.
-SELECT m.id, m.channel, m.version, m.received, m.peer, m.status, m.control_id, c.content, c.cuts, m.replay_of, m.destinations, m.force,
+SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts, m.replay_of, m.destinations, m.force,
     o.answer_code, o.answer, o.more_answers, o.error_code, o.error_place, o.error_origin, o.error_text,
     o.type, o.sender, o.patients, o.orders
-FROM messages AS m INDEXED BY messages_open JOIN contents AS c ON c.id = m.id LEFT JOIN outcomes AS o ON o.id = m.id
-WHERE m.channel = ? AND m.status = 'received' AND m.status <> 'sent' AND m.id > ?
-ORDER BY m.id LIMIT ?;
+FROM backlog AS b JOIN messages AS m ON m.id = b.message LEFT JOIN outcomes AS o ON o.id = m.id
+WHERE b.channel = ? AND b.message > ?
+ORDER BY b.message LIMIT ?;
 
 -- name: deliveries
 -- The deliveries of a message, as written.

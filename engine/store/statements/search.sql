@@ -1,6 +1,6 @@
--- name: newest_span
--- The newest span there is.
-SELECT max(id) FROM spans;
+-- name: newest_message
+-- The highest id kept.
+SELECT max(id) FROM messages;
 
 -- name: spans_between
 -- Spans down to one id, newest first, that were alive in a time.
@@ -18,9 +18,13 @@ CROSS JOIN message_keys AS k ON k.span = wanted.value AND k.hash = ?2 AND k.mess
 ORDER BY k.message DESC LIMIT ?4;
 
 -- name: messages_by_status
--- Ids of a channel's messages in a status that is not `sent`, newest first.
-SELECT id FROM messages INDEXED BY messages_open
+-- Ids of a channel's messages in a status that is neither `sent` nor `received`, newest first.
+SELECT id FROM outcomes INDEXED BY outcomes_other
 WHERE channel = ?1 AND status = ?2 AND status <> 'sent' AND id < ?3 ORDER BY id DESC LIMIT ?4;
+
+-- name: messages_waiting
+-- Ids of a channel's backlog, newest first.
+SELECT message FROM backlog WHERE channel = ?1 AND message < ?2 ORDER BY message DESC LIMIT ?3;
 
 -- name: messages_by_delivery
 -- Ids of messages with a delivery on a route that still waits in a status, newest first.
@@ -34,12 +38,12 @@ SELECT id FROM messages WHERE id >= ?1 AND id < ?2 ORDER BY id DESC;
 
 -- name: found
 -- Messages (a JSON array of ids) that meet every condition, newest first, without content.
-SELECT m.id, m.channel, m.version, m.received, m.peer, m.status, m.control_id, NULL, NULL, m.replay_of, m.destinations, m.force,
+SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, NULL, NULL, m.replay_of, m.destinations, m.force,
     o.answer_code, NULL, NULL, o.error_code, o.error_place, o.error_origin, o.error_text,
     o.type, o.sender, o.patients, o.orders
 FROM json_each(:ids) AS wanted CROSS JOIN messages AS m ON m.id = wanted.value LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE (:channel IS NULL OR m.channel = :channel)
-    AND (:status = '' OR m.status = :status)
+    AND (:status = '' OR coalesce(o.status, 'received') = :status)
     AND (:control_id = '' OR m.control_id = :control_id)
     AND (:type = '' OR o.type = :type)
     AND (:since = 0 OR m.received >= :since) AND (:until = 0 OR m.received < :until)

@@ -1,14 +1,11 @@
 -- name: message_state
 -- Where a message stands.
-SELECT channel, status, control_id FROM messages WHERE id = ?;
+SELECT m.channel, coalesce(o.status, 'received'), m.control_id
+FROM messages AS m LEFT JOIN outcomes AS o ON o.id = m.id WHERE m.id = ?;
 
 -- name: delivery_state
 -- Where a delivery stands.
 SELECT status FROM deliveries WHERE id = ?;
-
--- name: change_status
--- The status of messages, given as a JSON array of ids.
-UPDATE messages SET status = ?1 WHERE id IN (SELECT value FROM json_each(?2));
 
 -- name: name_control_id
 -- The control id of a message that came in without one.
@@ -16,10 +13,15 @@ UPDATE messages SET control_id = ? WHERE id = ?;
 
 -- name: keep_outcome
 -- What settling added.  What a later settlement leaves out stays.
-INSERT INTO outcomes (id, answer_code, answer, more_answers, error_code, error_place, error_origin, error_text, type, sender, patients, orders)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO outcomes (
+    id, channel, status, answer_code, answer, more_answers, error_code, error_place, error_origin, error_text,
+    type, sender, patients, orders
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
-    answer_code = coalesce(excluded.answer_code, answer_code), answer = coalesce(excluded.answer, answer),
+    status = excluded.status,
+    answer_code = coalesce(excluded.answer_code, answer_code),
+    answer = CASE WHEN excluded.answer_code IS NULL THEN answer ELSE excluded.answer END,
     more_answers = CASE WHEN excluded.answer_code IS NULL THEN more_answers ELSE excluded.more_answers END,
     error_code = excluded.error_code, error_place = excluded.error_place,
     error_origin = excluded.error_origin, error_text = excluded.error_text,
