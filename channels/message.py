@@ -50,6 +50,8 @@ class Outgoing:
     message_id: int
     control_id: str
     attempt: int  # from 1
+    part: int = 0  # which of the message's parts, from 0
+    destination: str = ""  # its name in the channel
 
 
 @dataclass(frozen=True, slots=True)
