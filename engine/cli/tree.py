@@ -1,0 +1,36 @@
+"""An HL7 message as a tree for eyes: segments, and under each its valued fields with their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from transforms.errors import MessageError
+from transforms.hl7.message import Segment, parse
+from transforms.hl7.names import field_name, segment_name
+
+LONGEST = 160  # of a field's text; the rest is told by its length
+
+
+def lines(content: bytes) -> Iterator[str]:
+    """The lines of the tree; of bytes that are no HL7, the bytes themselves, legibly."""
+    try:
+        message = parse(content)
+    except MessageError as error:
+        yield f"not readable as HL7: {error}"
+        yield repr(content[:2000])
+        return
+    for segment in message.segments:
+        yield f"{segment.name}  {segment_name(segment.name)}".rstrip()
+        yield from _fields(segment, message.delimiters.repetition)
+
+
+def _fields(segment: Segment, repetition: str) -> Iterator[str]:
+    for number, text in enumerate(segment.fields):
+        if not number or not text:
+            continue
+        label = f"{segment.name}-{number}"
+        name = field_name(segment.name, number)
+        plain = segment.name == "MSH" and number <= 2
+        for index, each in enumerate([text] if plain else text.split(repetition)):
+            shown = each if len(each) <= LONGEST else f"{each[:LONGEST]}… ({len(each)} characters)"
+            yield f"  {label + (f'[{index + 1}]' if index else ''):11} {name if not index else '':34.34} {shown}"
