@@ -200,6 +200,8 @@ class Builder:
     def _report(self, error: Mapping[str, Any], path: Path) -> None:
         code, predicate = sentence(error)
         location = path + tuple(error["loc"])
+        if code == "missing" and isinstance(location[-1], int):
+            code, predicate, location = "wrong_type", "should hold more values", location[:-1]
         missing = code == "missing"
         if error["input"] is FAILED or (missing and location in self._meant):
             return

@@ -87,8 +87,8 @@ def read(text: str, file: str) -> Located:
         return reader.located(reader.document(yaml.parse(text, Loader=yaml.CSafeLoader)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        reader.report(place, "syntax", _syntax_sentence(error))
+        end = _place_of(text, len(text))
+        reader.report(min((mark.line + 1, mark.column + 1), end) if mark else end, "syntax", _syntax_sentence(error))
     except yaml.reader.ReaderError as error:
         reader.report(_place_of(text, error.position), "syntax", "There is a character here that YAML does not allow.")
     except UnicodeEncodeError as error:
