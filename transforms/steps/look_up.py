@@ -36,7 +36,8 @@ class LookUp:
 
     The sender's code, text and system (components 1 to 3) are never touched, so identity keys stay what they were; the coding
     goes to components 4 to 6, or, where the sender has an alternate of their own there, to 10 to 12.  Where both are taken
-    nothing is written, and a note says so.  Every segment of the name and every repetition is looked up.
+    nothing is written, and a note says so.  Every segment of the name and every repetition is looked up.  A display that the
+    message's character set (MSH-18) cannot say is left out.
 
     The table has the columns `code,to,display` and, where one code means different things, `system` (component 3).
     """
@@ -91,13 +92,13 @@ class LookUp:
             if code and code != '""':
                 self._missing(place, notes)
             return text
-        components += [""] * (6 - len(components))
+        target, display = escape(found[0], delimiters), escape(_sayable(found[1], message.encoding), delimiters)
         for start, end in _FREE:
             components += [""] * (end - len(components))
-            if components[start : start + 3] == [escape(found[0], delimiters), components[start + 1], system]:
+            if (components[start], components[start + 2]) == (target, system):
                 return text  # there already
             if not any(components[start:end]):
-                components[start:end] = escape(found[0], delimiters), escape(found[1], delimiters), system
+                components[start:end] = target, display, system
                 return delimiters.component.join(components)
         notes.append(Note("no_room", place, "The coded field has two alternates already; no coding was added."))
         return text
@@ -107,6 +108,15 @@ class LookUp:
             raise MessageError(ErrorCode.TABLE_VALUE, f"{place}.1", f"the code is not in table {self.table}")
         if self.when_missing == "note":
             notes.append(Note("not_in_table", f"{place}.1", f"The code is not in table {self.table}."))
+
+
+def _sayable(display: str, encoding: str) -> str:
+    """A display that the message's character set has; else none, for the code is what counts."""
+    try:
+        display.encode(encoding)
+    except UnicodeEncodeError:
+        return ""
+    return display
 
 
 def read_table(text: str, name: str) -> Table:
