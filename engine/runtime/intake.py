@@ -1,0 +1,212 @@
+"""The one door of a channel: raw bytes in, what the sender is owed out.
+
+Bytes are handed to the store first; while it commits them, the pipeline runs, for that has no effect on anything.  Only when
+they are durable is anything promised.  Whatever goes wrong on the way becomes an answer and, where the message is kept, its status.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future, sleep
+from functools import partial
+from typing import TYPE_CHECKING
+
+from channels.message import Outcome, RawMessage, Response, Verdict
+from engine.events import Answered, Duplicate, Fault, Received, Refused, Unmapped
+from engine.runtime.answer import NOT_DELIVERED, Answering
+from engine.runtime.dispatch import Dispatch
+from engine.runtime.in_hand import Delivery, InHand
+from engine.runtime.keys import duplicate_key
+from engine.runtime.plan import Plan, broken, refused
+from engine.store.contract import StoreUnavailable
+from engine.store.records import Answer, Arrival, MessageRow, MessageStatus, SearchKeys, Settlement
+from transforms.document import HL7, Document
+from transforms.errors import ErrorCode, MessageError
+from transforms.hl7.header import peek
+from transforms.hl7.message import Message
+
+if TYPE_CHECKING:
+    from engine.runtime.channel import Channel, Plant
+
+PROBLEMS = {
+    "too_long": MessageError(ErrorCode.VALUE_TOO_LONG, "MSH", "the message is longer than this channel accepts", fatal=True),
+    "truncated": MessageError(ErrorCode.SEGMENT_SEQUENCE, "MSH", "the message broke off before its end", fatal=True),
+}
+"""What a source may find wrong with a frame (RawMessage.problem)."""
+
+
+class Intake:
+    """Takes charge of messages under one channel version."""
+
+    def __init__(self, channel: Channel, dispatch: Dispatch, digest: str, answering: Answering, plant: Plant) -> None:
+        self._channel, self._dispatch, self._digest, self._answering = channel, dispatch, digest, answering
+        self._store, self._settling, self._events = plant.store, plant.settling, plant.events
+        self._loop, self._now = plant.world.loop, plant.world.now
+        declared = dispatch.channel
+        self.name, self._when = declared.channel, declared.acknowledge
+        self._window, self._within = declared.duplicates.window, declared.answer_within
+        self._owed: dict[int, Future[Answer]] = {}  # answers that wait for deliveries
+
+    async def receive(self, raw: RawMessage) -> Response:
+        """Take charge of a message, and say what its sender is owed.  Never raises."""
+        id = 0
+        try:
+            id, answer = await self._receive(raw)
+        except StoreUnavailable as error:
+            self._settling.watch.failed(error)
+            self._events.tell(Refused(self.name))
+            answer = self._answering.not_kept(raw.content)
+        except Exception as error:  # a defect of ours must not leave a sender without an answer
+            self._events.tell(Fault(f"intake {self.name}", type(error).__name__))
+            answer = self._answering.not_kept(raw.content)
+        self._events.tell(Answered(self.name, id, answer.code, self._now() - raw.received))
+        return Response(answer.contents)
+
+    async def _receive(self, raw: RawMessage) -> tuple[int, Answer]:
+        content = raw.content
+        read = self._read(raw)
+        control_id = peek(content).control_id
+        key = duplicate_key(self.name, control_id, content) if self._window and not raw.problem else b""
+        arrival = Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id, key)
+        storing = self._store.receive(arrival)
+        plan = read if isinstance(read, Plan) else None if self._when == "when_stored" else self._dispatch.plan(read)
+        stored = await storing
+        if self._settling.watch.failing_since:
+            self._settling.watch.worked()
+        if stored.duplicate:
+            first = await self._store.message(stored.id)
+            if first is not None and raw.received - first.received <= self._window:
+                return stored.id, await self._same_again(first, raw)
+            stored = await self._store.receive(Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id))
+        self._events.tell(Received(self.name, stored.id, len(content), self._now() - raw.received))
+        hand = InHand(stored.id, control_id, raw.received, len(content))
+        try:
+            message = read.body if isinstance(read, Document) and read.media_type == HL7 else content
+            if plan is None:
+                assert isinstance(read, Document)
+                return stored.id, self._answer_first(hand, read, message)
+            if self._when == "when_delivered" and plan.status is None:
+                return stored.id, await self._delivered(hand, plan, message)
+            return stored.id, self._transformed(hand, plan, message)
+        except Exception as error:  # it is kept: as an error, to be replayed when the defect is mended
+            self._events.tell(Fault(f"dispatch {self.name}", type(error).__name__))
+            return stored.id, self._transformed(hand, broken(error), content)
+
+    def _read(self, raw: RawMessage) -> Document | Plan:
+        """The message as the first rule sees it, or the plan for one that cannot be read."""
+        try:
+            if raw.problem:
+                raise PROBLEMS[raw.problem]
+            return self._dispatch.read(raw.content, raw.received)
+        except MessageError as error:
+            return refused(error, SearchKeys(control_id=peek(raw.content).control_id))
+        except Exception as error:
+            return broken(error)
+
+    # -- when_stored, when_transformed
+
+    def _answer_first(self, hand: InHand, document: Document, message: Message | bytes) -> Answer:
+        """The message is durable, and that is all its sender wants to know."""
+        hand.answer = self._answering.answer(message)
+        self._channel.hands.take(hand)
+        self._loop.call_soon(self._go_on, hand, document)
+        return hand.answer
+
+    def _go_on(self, hand: InHand, document: Document) -> None:
+        self._hand_over(hand, self._dispatch.plan(document))
+
+    def _transformed(self, hand: InHand, plan: Plan, message: Message | bytes) -> Answer:
+        """What the message comes to is known."""
+        answer = hand.answer = self._answering.answer(message, plan.error)
+        self._hand_over(hand, plan)
+        return answer
+
+    def _hand_over(self, hand: InHand, plan: Plan) -> None:
+        hand.keys, hand.leftover = plan.keys, plan.leftover
+        if plan.leftover:
+            self._events.tell(Unmapped(self.name, hand.id, plan.leftover))
+        if plan.status is None:
+            self._channel.hand_out(hand, plan)
+        else:
+            self._channel.hands.take(hand)
+            self._channel.end(hand, plan)
+            self._channel.pass_by(hand.id, plan)
+
+    # -- when_delivered
+
+    async def _delivered(self, hand: InHand, plan: Plan, message: Message | bytes) -> Answer:
+        """Wait for the first attempt at every destination, or until the sender may not be kept waiting any longer."""
+        waiting: Future[Answer] = self._loop.create_future()
+        self._owed[hand.id] = waiting
+        left = sum(not delivery.hold for deliveries in plan.deliveries.values() for delivery in deliveries)
+        worst: list[Outcome] = []
+
+        def first(delivery: Delivery, outcome: Outcome) -> None:
+            nonlocal left
+            left -= 1
+            if outcome.verdict not in (Verdict.SENT, Verdict.HELD):
+                worst.append(outcome)
+            if not left:
+                answered(_not_delivered(worst[0]) if worst else None)
+
+        def answered(error: MessageError | None) -> None:
+            delivery_in_hand.first = None
+            if not waiting.done():
+                delivery_in_hand.answer = self._answering.answer(message, error)
+                waiting.set_result(delivery_in_hand.answer)
+
+        hand.first = first
+        delivery_in_hand = hand
+        self._hand_over(hand, plan)
+        delivery_in_hand = self._channel.hands.by_id.get(hand.id) or hand
+        timer = self._loop.call_later(self._within, answered, NOT_DELIVERED)
+        if not left:
+            answered(None)
+        try:
+            answer = await waiting
+        finally:
+            timer.cancel()
+            del self._owed[hand.id]
+        if delivery_in_hand.unsaid and hand.id not in self._channel.hands.by_id:  # nothing else will write it
+            self._settling.soon(Settlement(hand.id, None, answer=answer))
+        return answer
+
+    # -- duplicates
+
+    async def _same_again(self, first: MessageRow, raw: RawMessage) -> Answer:
+        """The answer the first one was given, once that is known."""
+        self._events.tell(Duplicate(self.name, first.id))
+        if first.id in self._owed:
+            return await self._owed[first.id]
+        hand = self._channel.hands.by_id.get(first.id)
+        answer = (hand.answer if hand is not None else None) or first.answer
+        if answer is None:  # the engine stopped before it was written, or is about to know it
+            await sleep(0)
+            hand = self._channel.hands.by_id.get(first.id)
+            plan = (await self._channel.load(first.version)).again(first.content, await self._channel.first_received(first))
+            answer = (hand.answer if hand is not None else None) or self._answering.answer(raw.content, plan.error)
+        if self._when == "when_delivered" and answer.code in ("AE", "CE") and first.status is MessageStatus.SENT:
+            answer = self._answering.answer(raw.content, None)
+            self._settling.soon(Settlement(first.id, None, answer=answer))
+        return answer
+
+    # -- replays
+
+    async def replay(self, original: MessageRow, dispatch: Dispatch, digest: str, destinations: tuple[str, ...], force: bool) -> int:
+        """Take charge of a message once more, for some or all of its destinations.  Returns its new id."""
+        root = original.replay_of or original.id
+        arrival = Arrival(
+            self.name, digest, original.content, self._now(), control_id=original.control_id, replay_of=root, destinations=destinations, force=force
+        )  # fmt: skip
+        plan = dispatch.again(original.content, await self._channel.first_received(original), destinations)
+        stored = await self._store.receive(arrival)
+        hand = InHand(stored.id, original.control_id, arrival.received, len(original.content), force, root)
+        hand.unsaid = False
+        self._events.tell(Received(self.name, stored.id, hand.size, self._now() - arrival.received))
+        self._hand_over(hand, plan)
+        return stored.id
+
+
+def _not_delivered(outcome: Outcome) -> MessageError:
+    if outcome.verdict is Verdict.REFUSED:
+        return MessageError(ErrorCode.INTERNAL, "MSH", f"the receiver refused it ({outcome.code})")
+    return NOT_DELIVERED

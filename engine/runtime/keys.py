@@ -1,0 +1,84 @@
+"""What a message is found by, and what makes two of them the same."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from engine.store.records import SearchKeys
+from transforms.hl7.escapes import unescape
+from transforms.hl7.message import Message, Segment
+
+LONGEST = 200  # characters of a key: identifiers are shorter, and an index must not hold a document
+MOST = 64  # keys of a kind a message
+
+
+def duplicate_key(channel: str, control_id: str, content: bytes) -> bytes:
+    """Digest that two messages of a channel share when sender, control id and all other bytes are the same.
+
+    MSH-3, 4 and 10 stand in the bytes.  Without a control id nothing tells a resend from a second message: no key.
+    """
+    return blake2b(content, digest_size=16, key=channel.encode()[:64]).digest() if control_id else b""
+
+
+def search_keys(message: Message) -> SearchKeys:
+    """Type, control id, sender, all patient identifiers (PID-3) and all order numbers (ORC-2, ORC-3, OBR-2, OBR-3)."""
+    header = message.segments[0]
+    delimiters = message.delimiters
+    kind = header.raw(9)
+    if delimiters.component != "^":
+        kind = kind.replace(delimiters.component, "^")
+    patients: dict[str, None] = {}
+    orders: dict[str, None] = {}
+    for segment in message.each("PID"):
+        for repetition in segment.repetitions(3):
+            _add(patients, repetition, segment)
+    for name in ("ORC", "OBR"):
+        for segment in message.each(name):
+            fields = segment.fields
+            for number in fields[2:4]:
+                if number:
+                    _add(orders, number, segment)
+    sender = f"{_first(header.raw(3), header)}|{_first(header.raw(4), header)}"
+    return SearchKeys(kind[:LONGEST], _first(header.raw(10), header), sender, tuple(patients)[:MOST], tuple(orders)[:MOST])
+
+
+def _first(text: str, segment: Segment) -> str:
+    """The first component, unescaped."""
+    delimiters = segment.delimiters
+    if delimiters.component in text:
+        text = text.partition(delimiters.component)[0]
+    if delimiters.escape in text:
+        text = unescape(text, delimiters)
+    return text[:LONGEST]
+
+
+def _add(found: dict[str, None], text: str, segment: Segment) -> None:
+    value = _first(text, segment)
+    if value and value != '""':
+        found[value] = None
+
+
+PATIENT_TYPES = ("MR", "PI", "PT")  # CX.5 of identifiers that name a patient, the best first
+NEVER = ("AN", "VN")  # account and visit numbers name a stay
+
+
+def patient_lane(message: Message, preferred: tuple[str, ...] = ()) -> str:
+    """The lane of a message whose map chose none: the first patient's identifier, by preferred authority or type, else by type.
+
+    Never the first repetition as such; an identifier without a type is better than none.  Empty if there is none.
+    """
+    segment = message.first("PID")
+    if segment is None:
+        return ""
+    order = (*preferred, *PATIENT_TYPES)
+    best, best_rank = "", len(order) + 1
+    for repetition in segment.repetitions(3):
+        parts = repetition.split(segment.delimiters.component)
+        authority = parts[3].split(segment.delimiters.subcomponent)[0] if len(parts) > 3 else ""
+        kind = parts[4] if len(parts) > 4 else ""
+        if not parts[0] or parts[0] == '""' or kind in NEVER:
+            continue
+        rank = min((order.index(each) for each in (authority, kind) if each in order), default=len(order))
+        if rank < best_rank:
+            best, best_rank = f"{parts[0]}^{authority}", rank
+    return best[:LONGEST]
