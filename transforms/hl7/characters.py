@@ -9,6 +9,7 @@ A byte order mark outranks MSH-18.
 from __future__ import annotations
 
 import codecs
+from functools import lru_cache
 from typing import NamedTuple
 
 from transforms.document import Note
@@ -51,6 +52,7 @@ class Decoded(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
+@lru_cache(maxsize=1000)
 def codec_for(msh18: str, repetition: str = "~") -> str | None:
     """The Python codec for MSH-18 (all its repetitions); empty means ASCII; None: no set anybody knows."""
     names = ["".join(each for each in name if each not in " /_-").upper() for name in msh18.split(repetition)]

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 
 from transforms.errors import ErrorCode, MessageError
-from transforms.hl7.delimiters import HEADERS
 from transforms.hl7.lines import physical_lines
 from transforms.hl7.message import Message, Segment, parse
 
@@ -18,42 +17,46 @@ _BYTE_ENDS = re.compile(rb"(\r\n|\r|\n)")
 
 def joined(segment: Segment, fields: list[str]) -> str:
     """The text of a segment with other fields (numbered as `Segment.fields` is)."""
-    if segment.name in HEADERS:
+    if segment.position == 0:  # MSH-1 is the separator between the name and MSH-2
         fields = fields[:1] + fields[2:]
     return segment.delimiters.field.join(fields)
 
 
-def edited(message: Message, texts: Mapping[int, str | None]) -> Message:
-    """The message with new texts for some segments, by position; None takes a segment out.  The header stays."""
+def edited(message: Message, texts: Mapping[int, str | None], place: str = "") -> Message:
+    """The message with new texts for some segments, by position; None takes a segment out.  The header stays.
+
+    Raises MessageError (at `place`, else at the first segment) where the message's character set cannot say a text.
+    """
     if not texts:
         return message
     try:
         return parse(_quickly(message, texts) or _carefully(message, texts))
     except UnicodeEncodeError:
-        first = message.segments[min(texts)]
-        raise MessageError(ErrorCode.DATA_TYPE, first.place, "the message's character set (MSH-18) cannot say this value") from None
+        place = place or message.segments[min(texts)].place
+        raise MessageError(ErrorCode.DATA_TYPE, place, "the message's character set (MSH-18) cannot say this value") from None
 
 
 def _quickly(message: Message, texts: Mapping[int, str | None]) -> bytes | None:
-    """For a message that is its segments, each ended by CR, and nothing else."""
+    """For a message that is its segments, separated by CR, and nothing else."""
     lines = [segment.text for segment in message.segments]
     plain = "\r".join(lines)
-    if message.text not in (plain, plain + "\r") or message.text.encode(message.encoding, "replace") != message.raw:
+    end = "\r" if message.text.endswith("\r") else ""
+    if message.text != plain + end or message.text.encode(message.encoding, "replace") != message.raw:
         return None
     kept = [texts.get(position, line) for position, line in enumerate(lines)]
-    return "".join(line + "\r" for line in kept if line is not None).encode(message.encoding)
+    return ("\r".join(line for line in kept if line is not None) + end).encode(message.encoding)
 
 
 def _carefully(message: Message, texts: Mapping[int, str | None]) -> bytes:
     """For one with other line ends, broken lines, a byte order mark, or bytes that its character set does not have."""
     codec, mark = message.encoding, message.byte_order_mark
-    pieces = physical_lines(message.text, message.delimiters.field)
     body = message.raw[len(mark) :]
-    lead = body.find("MSH".encode(codec.removesuffix("-sig")))
-    kept = _BYTE_ENDS.split(body[max(lead, 0) :])
+    lead = max(body.find("MSH".encode(codec)), 0)
+    pieces = physical_lines(message.text, message.delimiters.field)
+    kept = _BYTE_ENDS.split(body[lead:])
     if codec.startswith(("utf-16", "utf-32")) or len(kept) != len(pieces):
         kept = [piece.encode(codec, "replace") for piece, _ in pieces]
-    written, done, dropped = [mark, body[: max(lead, 0)]], set(), False
+    written, done, dropped = [mark, body[:lead]], set(), False
     for (_, segment), original in zip(pieces, kept, strict=True):
         if segment == -1 and dropped:
             dropped = False  # the line end of what was taken out

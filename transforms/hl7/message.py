@@ -6,8 +6,6 @@ structures, tables or types.  A byte order mark, blanks before MSH and the remai
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from transforms.document import Note
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.characters import codec_for, decode
@@ -63,7 +61,7 @@ class Segment:
 
         What still has parts of its own (a field without `component`) is given as it stands.
         """
-        return self._part(self.raw(field), Path(self.name, 1, field, repetition, component, subcomponent))
+        return self.part(Path(self.name, 1, field, repetition, component, subcomponent))
 
     def repetitions(self, field: int) -> list[str]:
         """The field's repetitions as they stand in the message, empty ones included; none if the field is empty."""
@@ -78,20 +76,24 @@ class Segment:
         """MSH-1 and MSH-2 are the delimiters themselves, never cut by them."""
         return field <= 2 and self.position == 0
 
-    def _part(self, text: str, path: Path) -> str | None:
-        """The part of a field's text that `path` names (its field already chosen)."""
+    def part(self, path: Path) -> str | None:
+        """What stands at `path` in this segment: see `Message.get`; its segment and occurrence do not matter."""
+        number = path.field
+        fields = self.fields
+        text = fields[number] if number < len(fields) else ""
         if not text:
             return None
-        if self._whole(path.field):
-            return text if path.repetition <= 1 and path.component <= 1 and path.subcomponent <= 1 else None
-        delimiters = self.delimiters
-        cut = delimiters.repetition in text
-        if cut and path.repetition > 0:
-            text = _nth(text, delimiters.repetition, path.repetition)
-        elif not cut and path.repetition > 1:
+        repetition, component = path.repetition, path.component
+        if number <= 2 and self._whole(number):
+            return text if repetition <= 1 and component <= 1 and path.subcomponent <= 1 else None
+        delimiters = self._written[0]
+        if delimiters.repetition in text:
+            if repetition or component:
+                text = _nth(text, delimiters.repetition, max(repetition, 1))
+        elif repetition > 1:
             return None
-        if path.component:
-            text = _nth(text, delimiters.component, path.component)
+        if component:
+            text = _nth(text, delimiters.component, component)
             if path.subcomponent:
                 text = _nth(text, delimiters.subcomponent, path.subcomponent)
         if not text:
@@ -136,7 +138,8 @@ class Message:
     def version(self) -> str:
         """MSH-12.1, as `2.5.1`; empty if it is not given."""
         if self._version is None:
-            self._version = (self.segments[0].get(12, 1) or "").strip()
+            said = self._header(12).partition(self.delimiters.component)[0]
+            self._version = unescape(said, self.delimiters).strip()
         return self._version
 
     @property
@@ -145,7 +148,7 @@ class Message:
         if self._encoding is None:
             self._encoding = self._codec
             if self._codec == "ascii":
-                declared = codec_for(self.segments[0].raw(18), self.delimiters.repetition) or "ascii"
+                declared = codec_for(self._header(18), self.delimiters.repetition) or "ascii"
                 self._encoding = "utf-8" if declared in ("utf-16", "utf-32") else declared
         return self._encoding
 
@@ -166,14 +169,30 @@ class Message:
     def get(self, path: str) -> str | None:
         """What stands at `path`, unescaped: None if nothing does, `""` (NULL) as it is.
 
-        Without an index it is the first segment and repetition.  What still has parts of its own (`PID-5` of several
-        components) is given as it stands.  A path of a segment alone gives the segment's text.
+        Without an index it is the first segment, and the first repetition of a component; `PID-3` is the whole field.  What
+        still has parts of its own (`PID-5` of several components) is given as it stands, a segment alone as its text.
         """
-        return next(self._values(parse_path(path), False), None)
+        place = parse_path(path)
+        found = self._named().get(place.segment)
+        number = place.occurrence or 1
+        if not found or number > len(found):
+            return None
+        segment = found[number - 1 if number > 0 else 0]
+        return segment.part(place) if place.field else segment.text
 
     def all(self, path: str) -> list[str]:
         """All that stands at `path`: every segment and every repetition unless the path picks one; empty ones left out."""
-        return [value for value in self._values(parse_path(path), True) if value]
+        place = parse_path(path)
+        values: list[str | None] = []
+        for segment in self.chosen(place, every=True):
+            if not place.field:
+                values.append(segment.text)
+            elif place.repetition > 0:
+                values.append(segment.part(place))
+            else:
+                count = len(segment.repetitions(place.field))
+                values += [segment.part(place._replace(repetition=number)) for number in range(1, count + 1)]
+        return [value for value in values if value]
 
     def replace(self, path: str, value: str | None, *, escaped: bool = False) -> Message:
         """The message with `value` at `path`, all else byte for byte as it was; None or empty leaves nothing there.
@@ -186,6 +205,14 @@ class Message:
 
         return replaced(self, parse_path(path), value or "", escaped)
 
+    def _header(self, number: int) -> str:
+        """A field of MSH as it stands, without cutting the other segments."""
+        if self._segments is not None:
+            return self._segments[0].raw(number)
+        line = self.text.partition("\r")[0].partition("\n")[0]
+        fields = line.split(self.delimiters.field, number)
+        return fields[number - 1] if len(fields) >= number else ""
+
     def _named(self) -> dict[str, list[Segment]]:
         named = self._by_name
         if named is None:
@@ -193,18 +220,6 @@ class Message:
             for segment in self.segments:
                 named.setdefault(segment.name, []).append(segment)
         return named
-
-    def _values(self, path: Path, every: bool) -> Iterator[str | None]:
-        for segment in self.chosen(path, every):
-            if not path.field:
-                yield segment.text
-            elif path.repetition == EVERY or path.repetition == UNSAID and every:
-                count = max(len(segment.repetitions(path.field)), 1)
-                for number in range(1, count + 1):
-                    yield segment._part(segment.raw(path.field), path._replace(repetition=number))
-            else:
-                repetition = path.repetition or (1 if path.component else UNSAID)
-                yield segment._part(segment.raw(path.field), path._replace(repetition=repetition))
 
     def chosen(self, path: Path, every: bool = False) -> list[Segment]:
         """The segments a path means: the one it numbers, every one for `[*]`, else the first (all, if `every`)."""

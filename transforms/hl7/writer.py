@@ -6,17 +6,15 @@ the new character set; setting MSH-2 to other delimiters is refused, as it would
 
 from __future__ import annotations
 
-import re
-
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.characters import codec_for
 from transforms.hl7.delimiters import ABSENT, Delimiters
 from transforms.hl7.escapes import escape
+from transforms.hl7.editing import edited, joined
 from transforms.hl7.lines import physical_lines
 from transforms.hl7.message import NULL, Message, Segment, parse
 from transforms.hl7.path import EVERY, UNSAID, Path
 
-_BYTE_ENDS = re.compile(rb"(\r\n|\r|\n)")
 _MOST = 10_000  # parts that may be padded: a path of a configuration, not of a message
 
 
@@ -35,7 +33,7 @@ def replaced(message: Message, path: Path, value: str, escaped: bool) -> Message
     changed = {segment.position: _with_field(segment, path, text) for segment in segments}
     if path.segment == "MSH" and path.field == 18:
         return _rewritten(message, changed, path)
-    return _spliced(message, changed, path)
+    return edited(message, changed, str(path))
 
 
 def _with_field(segment: Segment, path: Path, value: str) -> str:
@@ -43,9 +41,7 @@ def _with_field(segment: Segment, path: Path, value: str) -> str:
     fields = list(segment.fields)
     fields += [""] * (path.field + 1 - len(fields))
     fields[path.field] = _with_value(fields[path.field], path, value, segment.delimiters)
-    if segment.position == 0:  # MSH-1 is the separator between name and MSH-2
-        del fields[1]
-    return segment.delimiters.field.join(fields)
+    return joined(segment, fields)
 
 
 def _with_value(field: str, path: Path, value: str, delimiters: Delimiters) -> str:
@@ -78,26 +74,6 @@ def _set(text: str, numbers: tuple[int, ...], value: str, separators: tuple[str,
     return separator.join(parts)
 
 
-def _spliced(message: Message, changed: dict[int, str], path: Path) -> Message:
-    """The message with the texts of some segments, by position; all other bytes as they were."""
-    codec, bom = message.encoding, message.byte_order_mark
-    body = message.raw[len(bom) :]
-    text = body.decode(codec, "replace")
-    lead = len(text) - len(message.text)
-    pieces = physical_lines(message.text, message.delimiters.field)
-    kept = _BYTE_ENDS.split(body[len(text[:lead].encode(codec)) :])
-    if codec.startswith(("utf-16", "utf-32")) or len(kept) != len(pieces):
-        kept = [piece.encode(codec) for piece, _ in pieces]
-    written, done = [bom, text[:lead].encode(codec)], set()
-    for (piece, segment), original in zip(pieces, kept, strict=True):
-        if segment not in changed:
-            written.append(original)
-        elif segment not in done:
-            done.add(segment)
-            written.append(_encoded(changed[segment], codec, path))
-    return parse(b"".join(written))
-
-
 def _rewritten(message: Message, changed: dict[int, str], path: Path) -> Message:
     """The whole message in the character set that its new MSH-18 names."""
     pieces = physical_lines(message.text, message.delimiters.field)
@@ -106,12 +82,8 @@ def _rewritten(message: Message, changed: dict[int, str], path: Path) -> Message
     codec = codec_for(declared[17] if len(declared) > 17 else "", message.delimiters.repetition)
     if codec is None:
         raise MessageError(ErrorCode.TABLE_VALUE, str(path), "no such character set is known (table 0211)")
-    return parse(_encoded(text, codec, path))
-
-
-def _encoded(text: str, codec: str, path: Path) -> bytes:
     try:
-        return text.encode(codec)
+        return parse(message.byte_order_mark + text.encode(codec) if codec == message.encoding else text.encode(codec))
     except UnicodeEncodeError:
-        why = "the message's character set (MSH-18) cannot say this value"
+        why = "the new character set cannot say what the message says"
         raise MessageError(ErrorCode.DATA_TYPE, str(path), why) from None
