@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 from transforms.declaration.suggestions import did_you_mean, enumerated
 
@@ -42,6 +44,9 @@ _LIMITS: Mapping[str, Callable[[Details], str]] = {
 }
 
 
+_PYDANTICS = frozenset(get_args(ErrorType))  # any other code is one of our own types
+
+
 def sentence(error: Mapping[str, Any]) -> tuple[str, str]:
     """One of pydantic's `errors()` as (code, predicate); the predicate completes "`option` …"."""
     kind, details = error["type"], error.get("ctx", {})
@@ -58,7 +63,7 @@ def sentence(error: Mapping[str, Any]) -> tuple[str, str]:
     family = re.sub(r"_(type|parsing|parsing_size|from_float|exact_type|sub|unicode)$", "", kind)
     if family in _TYPES:
         return "wrong_type", _TYPES[family]
-    return ("invalid" if "_" in kind else kind), error["msg"][:1].lower() + error["msg"][1:]
+    return ("invalid" if kind in _PYDANTICS else kind), error["msg"][:1].lower() + error["msg"][1:]
 
 
 def _not_one_of(given: Any, expected: str) -> str:
