@@ -1,0 +1,331 @@
+"""One delivery to a FHIR server, as a conversation: asks come out, what came of them goes in, an Outcome ends it.  No I/O.
+
+    1  what only changes a status is read at the receiver
+    2  shared resources are looked up in memory; for those unknown, nobody else may be asking at the same time (`Claim`)
+    3  unknown ones go into the transaction on condition that they do not exist, or ahead of it where those would be too many
+    4  the transaction is sent, in portions by report where it is too large
+    5  references are learned from the answer; a match is believed only if it has exactly the identifier asked for
+
+A refused transaction is tried once more where the refusal may be about its form: without conditions inside, and without
+references that were learned earlier (the receiver may have been emptied since).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from channels.fhir import answer, plan
+from channels.fhir.answer import Failure, Made, Reply
+from channels.fhir.owned import Owned, inlined
+from channels.fhir.plan import Content, Entry, Shared
+from channels.fhir.references import References
+from channels.message import Outcome, Verdict
+from transforms.fhir.serialization import dumps
+
+STALE = frozenset({400, 404, 409, 410, 412, 422})
+"""What servers answer to a reference that leads nowhere."""
+
+ABSENT = frozenset({404, 410})
+SHORT = 2048
+"""Bytes of a friendly answer that are kept as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request, its path relative to the base; comes back as a Reply or a Failure."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    last: bool = False  # the one that makes the message arrive
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Nobody else may be creating these (criteria) now: comes back when nobody is, and keeps others waiting until the end."""
+
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was learned before of these criteria: comes back as a mapping."""
+
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a receiver wants it."""
+
+    conditional: bool = False  # owned resources by identifier, for servers that do not create under ids that we give
+    max_conditional: int = 8
+    max_entries: int = 0  # 0: no limit
+    system: str = ""  # identifier system of our own ids, where they are conditional
+
+
+Asks = Generator[Request | Claim | Recall, Any, Any]
+
+
+class Stop(Exception):
+    """The conversation is over."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+class Conversation:
+    """One attempt at one document."""
+
+    def __init__(self, body: dict[str, Any], indexes: Sequence[int] | None, settings: Settings, references: References) -> None:
+        self._body, self._indexes, self._settings, self._references = body, indexes, settings, references
+        self._learned: dict[str, str] = {}
+        self._sent: list[bytes] = []
+        self._ahead = False  # whether conditions may no longer be inside
+        self._patched = False  # whether something is written back only if nobody else has
+
+    def run(self) -> Generator[Request | Claim | Recall, Any, Outcome]:
+        """The conversation; what is sent into it is what came of the last ask."""
+        try:
+            if self._body.get("resourceType") != "Bundle":
+                return (yield from self._single())
+            content = plan.sort(self._body, self._indexes)
+            owned = Owned(content.owned, self._settings.system if self._settings.conditional else "", self._references)
+            if owned.system:
+                content.owned = inlined(content.owned)
+                owned = Owned(content.owned, owned.system, self._references)
+            if content.patches:
+                yield from self._read(content, owned)
+            if not (content.owned or content.shared):
+                return Outcome(Verdict.SENT, reason="nothing was left to send")
+            return (yield from self._deliver(content, owned))
+        except Stop as stop:
+            return stop.outcome
+
+    # --- delivering
+
+    def _deliver(self, content: Content, owned: Owned) -> Asks:
+        used: list[str] = []  # references that were known before: they may lead nowhere by now
+        for _ in range(3):
+            unknown = yield from self._claim(content, owned)
+            used = [each.key for each in content.shared if each not in unknown and each.key not in self._learned]
+            total = len(unknown) + len(content.owned)
+            inside = self._inside(unknown, owned, total)
+            if not inside:
+                yield from self._create(plan.ahead(unknown), content, owned)
+                yield from self._find(owned)
+            reply = yield from self._transactions(content, owned, unknown if inside else [])
+            conditions = inside and (unknown or owned.unknown())
+            if reply.status < 300:
+                if conditions:
+                    self._references.taken(total)
+                elif self._ahead:
+                    self._references.refused(total)
+                return self._outcome(reply)
+            if conditions and reply.status in (400, 413, 422) and self._references.doubtful(total):
+                self._ahead = True
+            elif used and reply.status in STALE and not self._patched:
+                self._forget(used)
+            else:
+                break
+        return self._outcome(reply)
+
+    def _claim(self, content: Content, owned: Owned) -> Asks:
+        """The shared resources whose references are not known, now ours to create."""
+        get = self._references.get
+        unknown = [each for each in content.shared if get(each.key) is None]
+        if not unknown:
+            return unknown
+        if not self._inside(unknown, owned, len(unknown) + len(content.owned)):  # a request each is saved
+            recalled = yield Recall([each.key for each in unknown])
+            for key, reference in recalled.items():
+                self._references.learn(key, reference)
+        yield Claim([each.key for each in unknown])
+        return [each for each in unknown if get(each.key) is None]
+
+    def _inside(self, unknown: Sequence[Shared], owned: Owned, total: int) -> bool:
+        """Whether what is unknown may be made by the transaction itself."""
+        if self._settings.max_entries and total > self._settings.max_entries:
+            return False
+        count = len(unknown) + owned.unknown()
+        return not count or (not self._ahead and count <= self._settings.max_conditional and self._references.may_be_conditional(total))
+
+    def _transactions(self, content: Content, owned: Owned, unknown: Sequence[Shared]) -> Asks:
+        """Send owned and unknown shared resources; the reply is the first that is not friendly, or the last."""
+        most = self._settings.max_entries
+        inside = {each.urn for each in unknown}
+        portions = [content.owned]
+        if most and len(unknown) + len(content.owned) > most:
+            portions = list(plan.split(content.owned, most))
+        literal = self._literal(content, inside)
+        for number, portion in enumerate(portions):
+            here = {entry.get("fullUrl") for entry in portion}
+            elsewhere = {urn: reference for urn, reference in owned.references().items() if urn not in here} if len(portions) > 1 else {}
+            entries = [each.entry for each in unknown] + owned.entries(portion, bool(unknown) or owned.inside)
+            body = plan.transaction(content.bundle, entries, {**literal, **owned.elsewhere(), **elsewhere})
+            self._sent.append(body)
+            reply = yield from self._ask(Request("POST", "", body, last=number == len(portions) - 1))
+            if reply.status >= 300:
+                return reply
+            made = answer.entries(reply, len(entries))
+            if made is not None:
+                reply = yield from self._learn(reply, made, unknown, owned, portion)
+        return reply
+
+    def _literal(self, content: Content, inside: set[str]) -> dict[str, str]:
+        """What stands for the `urn:uuid:` of resources that are not in the transaction."""
+        found = {}
+        for each in content.shared:
+            if each.urn not in inside and (reference := self._references.get(each.key)):
+                found[each.urn] = reference
+        for second, first in content.same.items():
+            found[second] = found.get(first, first)
+        return found
+
+    # --- learning
+
+    def _learn(self, reply: Reply, made: list[Made], unknown: Sequence[Shared], owned: Owned, portion: list[Entry]) -> Asks:
+        """Take references from what the receiver made; a short form of its answer is kept."""
+        failed = next((each for each in made if each.status >= 300), None)
+        if failed is not None:  # a server that takes a transaction in part: its answer is the worst of the answers
+            return Reply(failed.status, reply.headers, reply.body, reply.received)
+        for shared, each in zip(unknown, made, strict=False):
+            yield from self._believe(shared, each)
+        owned.learn(portion, made[len(unknown) :])
+        if len(reply.body) <= SHORT:
+            return reply
+        short = {"entry": [{"response": {"status": str(each.status), "location": each.reference}} for each in made]}
+        return Reply(reply.status, reply.headers, dumps(short), reply.received)
+
+    def _believe(self, shared: Shared, made: Made) -> Asks:
+        """Remember what the receiver made or matched, once it is sure that a match is the one that was meant."""
+        if not made.reference.startswith(shared.type_name + "/"):
+            return
+        if made.status != 201:
+            right = plan.carries(made.resource, shared.key) if made.resource else None
+            if right is None and plan.token(shared.key):
+                right = yield from self._verified(shared, made.reference)
+                if right is None:
+                    return
+            if right is False:
+                raise Stop(self._mismatch())
+        self._references.learn(shared.key, made.reference)
+        self._learned[shared.key] = made.reference
+
+    def _verified(self, shared: Shared, reference: str) -> Asks:
+        """Whether a matched resource is the one: remembered as such, or read and compared; None where that cannot be told now."""
+        recalled = yield Recall([shared.key])
+        if recalled.get(shared.key) == reference:
+            return True
+        reply = yield Request("GET", reference)
+        if isinstance(reply, Failure) or reply.status != 200:
+            return None
+        return plan.carries(answer.body_of(reply), shared.key)
+
+    def _mismatch(self) -> Outcome:
+        why = "the receiver matched a resource that has another identifier than the one asked for"
+        return Outcome(Verdict.HELD, "identifier_mismatch", why, sent=b"\n".join(self._sent), learned=self._learned)
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._references.learn(key, "")
+            self._learned[key] = ""
+
+    # --- ahead of the transaction
+
+    def _create(self, unknown: Sequence[Shared], content: Content, owned: Owned) -> Asks:
+        """Create shared resources one by one, each pointing at earlier ones literally."""
+        for shared in unknown:
+            literal = {**owned.references(), **self._literal(content, set())}
+            headers = {"If-None-Exist": shared.condition, "Prefer": "return=representation"}
+            body = plan.single(shared.entry["resource"], literal)
+            reply = yield from self._ask(Request("POST", shared.type_name, body, headers))
+            if reply.status >= 300:
+                raise Stop(self._outcome(reply))
+            resource = answer.body_of(reply)
+            resource = resource if isinstance(resource, dict) and resource.get("resourceType") == shared.type_name else None
+            made = answer.reference(reply.headers.get("location")) or answer.reference_to(resource)
+            if not made:
+                resource = yield from self._only(shared)
+                made = answer.reference_to(resource)
+            yield from self._believe(shared, Made(reply.status, made, resource))
+            if self._references.get(shared.key) is None:
+                raise Stop(Outcome(Verdict.COUNTED, "unfound", "the receiver does not say under which id a shared resource is"))
+
+    def _only(self, shared: Shared) -> Asks:
+        """The one resource that a criterion finds."""
+        found = yield from self._search(shared.key)
+        if len(found) > 1:
+            raise Stop(Outcome(Verdict.HELD, "412", answer.HELD[412]))
+        return found[0] if found else None
+
+    def _find(self, owned: Owned, more: Sequence[str] = ()) -> Asks:
+        """Under which ids the receiver has what is ours."""
+        for path in owned.searches(more):
+            owned.found((yield from self._search(path)))
+
+    def _search(self, path: str) -> Asks:
+        reply = yield from self._ask(Request("GET", path))
+        if reply.status >= 300:
+            raise Stop(self._outcome(reply))
+        body = answer.body_of(reply)
+        listed = body.get("entry", ()) if isinstance(body, dict) else ()
+        return [each["resource"] for each in listed if isinstance(each, dict) and isinstance(each.get("resource"), dict)]
+
+    # --- a status that changes
+
+    def _read(self, content: Content, owned: Owned) -> Asks:
+        """Turn patches into what the receiver has, with the new status, to be written back if nobody else has."""
+        yield from self._find(owned, [entry["request"]["url"] for entry in content.patches])
+        for entry in content.patches:
+            status = entry["resource"]["parameter"][0]["part"][2]["valueCode"]
+            reference = owned.reference(entry["request"]["url"])
+            reply = (yield from self._ask(Request("GET", reference))) if reference else Reply(404)
+            if reply.status in ABSENT:
+                if status == "entered-in-error":
+                    continue  # nothing there to be wrong
+                raise Stop(Outcome(Verdict.HELD, str(reply.status), "only the status came of a result that the receiver does not have"))
+            resource = answer.body_of(reply)
+            if reply.status != 200 or not isinstance(resource, dict):
+                raise Stop(self._outcome(reply))
+            if resource.get("status") == status:
+                content.same[entry["fullUrl"]] = reference
+                continue
+            self._patched = True
+            request = {"method": "PUT", "url": reference, **_if_match(resource, reply)}
+            content.owned.append({"fullUrl": entry["fullUrl"], "resource": {**resource, "status": status}, "request": request})
+
+    # --- asking
+
+    def _single(self) -> Asks:
+        """A resource that came without a bundle."""
+        kind, id = self._body.get("resourceType", ""), self._body.get("id")
+        body = dumps(self._body)
+        self._sent.append(body)
+        return self._outcome((yield from self._ask(Request("PUT" if id else "POST", f"{kind}/{id}" if id else kind, body, last=True))))
+
+    def _ask(self, request: Request) -> Asks:
+        reply = yield request
+        if isinstance(reply, Failure):
+            raise Stop(Outcome(Verdict.FAILING, reply.code, reply.reason, sent=b"\n".join(self._sent), learned=self._learned))
+        return reply
+
+    def _outcome(self, reply: Reply) -> Outcome:
+        found, reason = answer.explained(reply)
+        if found is Verdict.HELD and self._patched:  # somebody else wrote in between: read again
+            found, reason = Verdict.COUNTED, "somebody else changed what was to be changed"
+        return Outcome(
+            found, str(reply.status), reason, reply.body, b"\n".join(self._sent), answer.retry_after(reply.headers, reply.received), self._learned
+        )
+
+
+def _if_match(resource: Mapping[str, Any], reply: Reply) -> dict[str, str]:
+    """The condition that nobody wrote in between, where the receiver keeps versions."""
+    meta = resource.get("meta")
+    version = meta.get("versionId") if isinstance(meta, dict) else None
+    tag = f'W/"{version}"' if version else reply.headers.get("etag", "")
+    return {"ifMatch": tag} if tag else {}
