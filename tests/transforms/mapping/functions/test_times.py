@@ -1,0 +1,65 @@
+"""Times with their precision and zone; what cannot be said whole is cut, flagged, and kept beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ("2024", "2024"),
+        ("202403", "2024-03"),
+        ("20240305", "2024-03-05"),
+        ("202403051230", "2024-03-05T12:30:00+01:00"),
+        ("20240305123045.120-0500", "2024-03-05T12:30:45.120-05:00"),
+        ("2024030512", "2024-03-05"),
+        ("soon", None),
+    ],
+)
+def test_date_times(field: Any, sent: str, said: str | None) -> None:
+    """MSH-7's offset is the message's default."""
+    assert field("date_time", sent) == said
+
+
+def test_without_any_zone_a_time_is_cut_to_its_date(field: Any) -> None:
+    """Flagged, and the original can be kept."""
+    assert field("date_time", "20240305123045", offset="") == "2024-03-05"
+    assert field.noted == ["zone_unknown"]
+    assert field("unsaid_time", "20240305123045", offset="") == "20240305123045"
+    assert field("unsaid_time", "20240305123045") is None
+    assert field("instant", "20240305123045", offset="") is None
+    assert field("unsaid_time", "20240305", whole="yes") == "20240305"
+
+
+def test_an_instant_may_fall_back_to_the_receipt(field: Any) -> None:
+    """Where FHIR demands one."""
+    assert field("instant_or_received", "20240305123045", offset="") == "2026-01-02T03:04:05.000Z"
+    assert field("instant_or_received", "20240305123045") == "2024-03-05T12:30:45+01:00"
+
+
+def test_values_that_are_no_times_are_text(field: Any) -> None:
+    """Minutes are never made up."""
+    assert field("time_or_text", "1230") == ("time", "12:30:00")
+    assert field("time_or_text", "12") == ("string", "12")
+    assert field("date_time_or_text", "unknown") == ("string", "unknown")
+    assert field.noted == ["not_a_time"]
+
+
+def test_periods(field: Any) -> None:
+    """DR, or two fields; without an end, a time."""
+    assert field("period", "20240101^20240201") == {"start": "2024-01-01", "end": "2024-02-01"}
+    assert field("period", "20240101", end="20240201") == {"start": "2024-01-01", "end": "2024-02-01"}
+    assert field("period_or_date_time", "20240101") == ("dateTime", "2024-01-01")
+    assert field("period_or_date_time", "20240101^20240102") == ("Period", {"start": "2024-01-01", "end": "2024-01-02"})
+    assert field("period_or_text", "^") is None
+
+
+def test_when_an_order_is_due(field: Any) -> None:
+    """TQ1: a period, or a timing within it."""
+    assert field("bounds", "20240101", end="20240201") == ("Period", {"start": "2024-01-01", "end": "2024-02-01"})
+    kind, made = field("bounds", "20240101", pattern="Q6H", count="4")
+    assert (kind, made) == ("Timing", {"repeat": {"boundsPeriod": {"start": "2024-01-01"}, "count": 4}, "code": {"text": "Q6H"}})
+    assert field("repeat_pattern", "QID&four times a day") == {"code": {"text": "QID four times a day"}}

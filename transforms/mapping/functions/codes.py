@@ -1,0 +1,144 @@
+"""Coded fields: CE, CWE, CNE, CF, ID and IS as CodeableConcept or Coding (v2-to-FHIR, CWE[CodeableConcept], CE[CodeableConcept]).
+
+All three triplets are kept, the sender's text stays the display.  A code system gets a URI where its name or OID is known
+(table 0396), or where the site's table knows the sender's own name; else none, and the ledger is told of the name.  A LOINC
+code whose check digit is wrong loses the system.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from transforms.mapping.functions.composites import components, left, left_beyond, reading
+from transforms.mapping.functions.registry import function
+from transforms.mapping.reading import Reading
+from transforms.terminology.code_systems import LOINC, table_uri, uri_of, uri_of_oid
+from transforms.terminology.loinc import check_digit_holds
+
+_CODE = re.compile(r"\S+( \S+)*")
+_TRIPLETS = ((0, 1, 2, 6, 13), (3, 4, 5, 7, 16), (9, 10, 11, 12, 19))
+"""Code, text, system, version, OID of the system: where CWE has them, three times."""
+
+Codes = Mapping[str | None, Any]
+
+
+@function("codeable_concept", gives="CodeableConcept", memo=True)
+def codeable_concept(text: str, r: Reading, codes: Codes | None = None, table: str = "") -> dict[str, Any] | None:
+    """CWE as CodeableConcept; `codes` adds what a table makes of the first code, `table` (four digits) is the system of a code without one."""
+    parts = components(text, r, 22)
+    said = _said(parts, r)
+    codings = _codings(parts, r, table, said)
+    if codes and (mapped := _mapped(codes, parts, r)):
+        codings = [mapped, *(each for each in codings if _says_more(each, mapped))]
+    concept: dict[str, Any] = {"coding": codings} if codings else {}
+    if said:
+        concept["text"] = said
+    left(parts, r, 15, 16, 18, 19, 21, 22)
+    left_beyond(parts, r, 22)
+    return concept or None
+
+
+@function("coding", gives="Coding", memo=True)
+def coding(text: str, r: Reading, codes: Codes | None = None, table: str = "") -> dict[str, Any] | None:
+    """The first triplet of CWE as Coding; the ledger is told of the others."""
+    parts = components(text, r, 22)
+    if codes and (mapped := _mapped(codes, parts, r)):
+        left(parts, r, *range(4, 23))
+        return mapped
+    codings = _codings(parts, r, table, "")
+    if len(codings) > 1 or any(parts[7:]):
+        left(parts, r, *range(4, 23))
+    return codings[0] if codings else None
+
+
+@function("concept_of_code", gives="CodeableConcept", memo=True)
+def concept_of_code(text: str, r: Reading, system: str = "") -> dict[str, Any] | None:
+    """ID or IS, a bare code, as CodeableConcept of the given system."""
+    return concept(reading(components(text, r, 1)[0], r), system)
+
+
+def concept(code: str, system: str = "", display: str = "") -> dict[str, Any] | None:
+    """A CodeableConcept of one coding; text where the code is none FHIR allows."""
+    if not code:
+        return None
+    if not _CODE.fullmatch(code):
+        return {"text": code}
+    item = {"system": system} if system else {}
+    item["code"] = code
+    if display:
+        item["display"] = display
+    return {"coding": [item]}
+
+
+def system_of(name: str, oid: str, r: Reading) -> str:
+    """The URI of a code system by OID or name (unescaped); '' where nothing is certain.  Local names only by the site's table."""
+    return (oid and uri_of_oid(oid)) or (name and (uri_of(name) or r.declared(name))) or ""
+
+
+def _codings(parts: list[str], r: Reading, table: str, said: str) -> list[dict[str, Any]]:
+    """A Coding for each triplet; a text without a code is one, too, unless it is what the concept's text says."""
+    codings = []
+    for places in _TRIPLETS:
+        code, display = parts[places[0]], parts[places[1]]
+        if code:
+            codings.append(_coding(parts, r, places, table if places[0] == 0 else ""))
+        elif display and reading(display, r) != said:
+            codings.append({"display": reading(display, r)})
+    return codings
+
+
+def _coding(parts: list[str], r: Reading, places: tuple[int, int, int, int, int], table: str) -> dict[str, Any]:
+    code, display, name, version, oid = (reading(parts[place], r) for place in places)
+    if not _CODE.fullmatch(code):
+        code = " ".join(code.split())
+    item: dict[str, Any] = {}
+    system = _system(code, name, oid, r, places[2] + 1) or (table_uri(table) if table and not name and not oid else "")
+    if system:
+        item["system"] = system
+    if version:
+        item["version"] = version
+    item["code"] = code
+    if display:
+        item["display"] = display
+    return item
+
+
+def _system(code: str, name: str, oid: str, r: Reading, place: int) -> str:
+    system = system_of(name, oid, r)
+    if system == LOINC and not check_digit_holds(code):
+        r.note("loinc_check_digit", "sent as a LOINC code, and its check digit is wrong: the system is left out")
+        r.left(place)
+        return ""
+    if not system and (name or oid):
+        r.left(place)
+        if r.options.unknown_codes == "flag":
+            r.note("unknown_code_system", "the code system has no known URI: the code stays without a system")
+    return system
+
+
+def _mapped(codes: Codes, parts: list[str], r: Reading) -> dict[str, Any] | None:
+    """What the table makes of the first code, unless the sender says it is of a system that is not an HL7 table."""
+    name = reading(parts[2], r)
+    if name and not uri_of(name).startswith("http://terminology.hl7.org/CodeSystem/v2-"):
+        return None
+    entry = codes.get(reading(parts[0], r))
+    if entry is None or not entry.system:
+        return None
+    return {"system": entry.system, "code": entry.code, **({"display": entry.display} if entry.display else {})}
+
+
+def _says_more(coding: dict[str, Any], mapped: dict[str, Any]) -> bool:
+    """Whether the sender's coding says what the mapped one does not: a text or a system of its own."""
+    return coding.get("code") != mapped["code"] or coding.get("display") not in (None, mapped.get("display")) or "system" in coding
+
+
+def _said(parts: list[str], r: Reading) -> str:
+    """CWE.9; without it the text of the first triplet that has no code."""
+    if parts[8]:
+        return reading(parts[8], r)
+    for code, text, *_ in _TRIPLETS:
+        if parts[text] and not parts[code]:
+            return reading(parts[text], r)
+    return ""

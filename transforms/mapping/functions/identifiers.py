@@ -1,0 +1,141 @@
+"""Identifiers: CX, EI, EIP, DLN, PLN, ST (v2-to-FHIR, CX[Identifier], EI[Identifier-System], DLN[Identifier]; rule: an identifier needs a system).
+
+The assigning authority becomes `system` (universal id, the site's table, the site's prefix: transforms.mapping.identity)
+and its namespace the assigner's display; the guide's bare namespaces and assigners without system are not followed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.mapping.functions.codes import codeable_concept
+from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.extensions import extension
+from transforms.mapping.functions.registry import function
+from transforms.mapping.functions.times import date_time
+from transforms.mapping.reading import Reading
+from transforms.terminology.code_systems import table_uri
+
+_TYPES = table_uri("0203")
+
+
+def identifier_type(code: str) -> dict[str, Any]:
+    """A code of table 0203 as Identifier.type."""
+    return {"coding": [{"system": _TYPES, "code": code}]}
+
+
+def authority(raw: str, r: Reading) -> tuple[str, str]:
+    """An HD held in a component: the URI of the authority, and the namespace it is called by."""
+    if not raw:
+        return "", ""
+    namespace, universal, kind = subcomponents(raw, r, 3)[:3]
+    return r.authority(namespace, universal, kind), namespace
+
+
+def identify(value: str, system: str, assigner: str = "", kind: str = "") -> dict[str, Any]:
+    """An Identifier of its parts, empty ones left out."""
+    made: dict[str, Any] = {"type": identifier_type(kind)} if kind else {}
+    if system:
+        made["system"] = system
+    made["value"] = value
+    if assigner:
+        made["assigner"] = {"display": assigner}
+    return made
+
+
+@function("identifier", gives="Identifier", memo=True)
+def identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
+    """CX as Identifier; `type` is the code of table 0203 where CX.5 says none."""
+    parts = components(text, r, 10)
+    value = reading(parts[0], r)
+    if not value:
+        return None
+    system, namespace = authority(parts[3], r)
+    made = identify(value, system, namespace or subcomponents(parts[5], r, 1)[0], reading(parts[4], r) or type)
+    if namespace:
+        left(parts, r, 6)
+    add_check_digit(made, parts[1], parts[2], r)
+    if period := _period(parts[6], parts[7], r):
+        made["period"] = period
+    left(parts, r, 9, 10)
+    left_beyond(parts, r, 10)
+    return made
+
+
+def add_check_digit(made: dict[str, Any], digit: str, scheme: str, r: Reading) -> None:
+    """CX.2 and CX.3 as the extensions of HL7's that hold them."""
+    kept = [
+        extension(name, "String", reading(raw, r)) for name, raw in (("identifier-checkDigit", digit), ("namingsystem-checkDigit", scheme)) if raw
+    ]
+    if kept:
+        made["extension"] = kept
+
+
+def _period(start: str, end: str, r: Reading) -> dict[str, str]:
+    limits = {"start": date_time(start, r) if start else None, "end": date_time(end, r) if end else None}
+    return {name: limit for name, limit in limits.items() if limit}
+
+
+@function("entity_identifier", gives="Identifier", memo=True)
+def entity_identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
+    """EI as Identifier; `type` is its code of table 0203 (`PLAC`, `FILL` …)."""
+    parts = components(text, r, 4)
+    left_beyond(parts, r, 4)
+    return _entity([reading(part, r) for part in parts], r, type)
+
+
+def _entity(parts: list[str], r: Reading, kind: str) -> dict[str, Any] | None:
+    value, namespace, universal, scheme = parts[:4]
+    return identify(value, r.authority(namespace, universal, scheme), namespace, kind) if value else None
+
+
+@function("entity_identifier_pair", gives="Identifier", list=True, memo=True)
+def entity_identifier_pair(text: str, r: Reading, placer: str = "PLAC", filler: str = "FILL") -> list[dict[str, Any]] | None:
+    """EIP as up to two Identifiers: the placer's and the filler's, typed by table 0203."""
+    parts = components(text, r, 2)
+    left_beyond(parts, r, 2)
+    pair = [_entity(subcomponents(raw, r, 4), r, kind) for raw, kind in ((parts[0], placer), (parts[1], filler)) if raw]
+    return [each for each in pair if each] or None
+
+
+@function("licence", gives="Identifier", memo=True)
+def licence(text: str, r: Reading) -> dict[str, Any] | None:
+    """DLN, a driver's licence, as Identifier of type DL; the issuing state is its authority."""
+    parts = components(text, r, 3)
+    value, state = reading(parts[0], r), subcomponents(parts[1], r, 1)[0]
+    if not value:
+        return None
+    made = identify(value, r.authority(state), state, "DL")
+    if parts[2] and (end := date_time(parts[2], r)):
+        made["period"] = {"end": end}
+    return made
+
+
+@function("practitioner_number", gives="Identifier", memo=True)
+def practitioner_number(text: str, r: Reading) -> dict[str, Any] | None:
+    """PLN, a practitioner's number, as Identifier; its kind is a code of table 0338."""
+    parts = components(text, r, 4)
+    value = reading(parts[0], r)
+    if not value:
+        return None
+    kind = apart(2, lambda: codeable_concept(parts[1].replace(r.subcomponent, r.component), r, table="0338"), r) if parts[1] else None
+    state = reading(parts[2], r)
+    made = identify(value, r.authority(state) if state else "", state)
+    if kind:
+        made = {"type": kind, **made}
+    if parts[3] and (end := date_time(parts[3], r)):
+        made["period"] = {"end": end}
+    return made
+
+
+@function("plain_identifier", gives="Identifier", memo=True)
+def plain_identifier(text: str, r: Reading, type: str = "", system: str = "") -> dict[str, Any] | None:
+    """A bare number (ST) as Identifier, typed by table 0203; no system but a declared one."""
+    value = reading(components(text, r, 1)[0], r)
+    return identify(value, system, kind=type) if value else None
+
+
+@function("identifier_value", gives="string", memo=True)
+def identifier_value(text: str, r: Reading) -> str | None:
+    """The number alone of CX or EI."""
+    return reading(components(text, r, 1)[0], r) or None

@@ -1,0 +1,118 @@
+"""Orders and who is behind them: numbers two segments repeat, groups, parents, requesters (v2-to-FHIR, ORC[ServiceRequest], EIP, PRT[PractitionerRole])."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.mapping.functions.codes import Codes, codeable_concept, coding
+from transforms.mapping.functions.composites import apart, components
+from transforms.mapping.functions.contacts import address as as_address
+from transforms.mapping.functions.contacts import contact_point
+from transforms.mapping.functions.identifiers import entity_identifier, entity_identifier_pair
+from transforms.mapping.functions.people import organization as as_organization
+from transforms.mapping.functions.people import practitioner
+from transforms.mapping.functions.registry import function
+from transforms.mapping.reading import Reading
+
+
+@function("entity_identifiers", gives="Identifier", list=True, memo=True)
+def entity_identifiers(text: str, r: Reading, type: str = "", also: str = "") -> list[dict[str, Any]] | None:
+    """EI as Identifier, and the number `also` in another field where it is not the same."""
+    made = [entity_identifier(text, r, type)]
+    if also and also != text:
+        made.append(apart("also", lambda: entity_identifier(also, r, type), r))
+    return [each for each in made if each] or None
+
+
+@function("group_identifier", gives="Identifier", memo=True)
+def group_identifier(text: str, r: Reading, type: str = "PGN") -> dict[str, Any] | None:
+    """ORC-4, EI or EIP, as the Identifier of a requisition."""
+    if r.subcomponent not in text:
+        return entity_identifier(text, r, type)
+    pair = entity_identifier_pair(text, r, placer=type, filler="FGN")
+    if pair and len(pair) > 1:
+        r.left(2)
+    return pair[0] if pair else None
+
+
+@function("order_reference", gives="Reference", list=True, memo=True)
+def order_reference(text: str, r: Reading, also: str = "") -> list[dict[str, Any]] | None:
+    """EIP of a parent order as References by identifier: it lies elsewhere.  `also`: the same parent in another field."""
+    if also and also != text:
+        r.left("also")
+    pair = _pair(text, r)
+    return [{"type": "ServiceRequest", "identifier": each} for each in pair] or None
+
+
+@function("specimen_reference", gives="Reference", list=True, memo=True)
+def specimen_reference(text: str, r: Reading) -> list[dict[str, Any]] | None:
+    """EIP of a parent specimen as References by identifier."""
+    return [{"type": "Specimen", "identifier": each} for each in _pair(text, r)] or None
+
+
+def _pair(text: str, r: Reading) -> list[dict[str, Any]]:
+    """EIP's two numbers; an EI sent in its place is one."""
+    parts = components(text, r, 2)
+    if r.subcomponent in text or len(parts) <= 2:
+        return entity_identifier_pair(text, r) or []
+    made = entity_identifier(text, r, "PLAC")
+    return [made] if made else []
+
+
+@function("codeable_concept_within", gives="CodeableConcept", memo=True)
+def codeable_concept_within(text: str, r: Reading, codes: Codes | None = None, table: str = "") -> dict[str, Any] | None:
+    """CWE inside a component, its parts being subcomponents."""
+    return codeable_concept(text.replace(r.subcomponent, r.component), r, codes, table)
+
+
+@function("class_of_encounter", gives="Coding", memo=True)
+def class_of_encounter(text: str, r: Reading, codes: Codes | None = None) -> dict[str, Any] | None:
+    """PV1-2 as Coding: the guide's class, else the sender's own code; text without a code as display."""
+    made = coding(text, r, codes)
+    if made is None and (concept := codeable_concept(text, r)) and "text" in concept:
+        return {"display": concept["text"]}
+    return made
+
+
+@function("requester", gives="Practitioner", memo=True)
+def requester(text: str, r: Reading, also: str = "", home: str = "") -> dict[str, Any] | None:
+    """XCN of who ordered, as Practitioner, with the address of ORC-24 (`home`).  `also`: the same person in another field."""
+    if also and also != text:
+        r.left("also")
+    person = practitioner(text, r)
+    if person is not None and home and "_display" not in person and (place := apart("home", lambda: as_address(home, r), r)):
+        return {**person, "address": [place]}
+    if home:
+        r.left("home")
+    return person
+
+
+@function("requester_role", gives="PractitionerRole", memo=True)
+def requester_role(
+    text: str, r: Reading, organization: str, also: str = "", address: str = "", telecom: str = "", home: str = ""
+) -> dict[str, Any] | None:
+    """XCN of who ordered and XON of the facility it was ordered in, as a PractitionerRole of both."""
+    person, facility = requester(text, r, also, home), _facility(organization, r, address, telecom)
+    if person is None or facility is None:
+        return None
+    return {"resourceType": "PractitionerRole", "practitioner": person, "organization": facility}
+
+
+def _facility(organization: str, r: Reading, address: str = "", telecom: str = "") -> dict[str, Any] | None:
+    return apart("organization", lambda: as_organization(organization, r, address, telecom), r) if organization else None
+
+
+@function("participant", gives="PractitionerRole", memo=True)
+def participant(text: str, r: Reading, role: str = "", organization: str = "", telecom: str = "") -> dict[str, Any] | None:
+    """PRT's person as PractitionerRole with the role, the organization and the telephone of the same segment."""
+    person = practitioner(text, r)
+    if person is None:
+        return None
+    made: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": person}
+    if facility := _facility(organization, r):
+        made["organization"] = facility
+    if role and (said := apart("role", lambda: codeable_concept(role, r, table="0912"), r)):
+        made["code"] = [said]
+    if telecom and (point := apart("telecom", lambda: contact_point(telecom, r), r)):
+        made["telecom"] = [point]
+    return made

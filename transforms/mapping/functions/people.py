@@ -1,0 +1,165 @@
+"""People and organizations named in a field, as resources: XCN, CNN, NDL, XON, HD (v2-to-FHIR, XCN[Practitioner], XON[Organization], HD[Organization]).
+
+A function makes the resource; whether it becomes an entry, is contained or only named is decided by its identifier (an
+identifier with a system is one a server can be asked for).  XCN is a Practitioner, never a PractitionerRole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.mapping.functions.codes import concept, system_of
+from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.contacts import address as as_address
+from transforms.mapping.functions.contacts import contact_point
+from transforms.mapping.functions.identifiers import add_check_digit, authority, identify
+from transforms.mapping.functions.names import name_in_number
+from transforms.mapping.functions.registry import function
+from transforms.mapping.reading import Reading
+from transforms.terminology.code_systems import table_uri
+
+_DEGREES = table_uri("0360")
+_FACILITY = table_uri("0301")
+
+
+@function("practitioner", gives="Practitioner", memo=True)
+def practitioner(text: str, r: Reading, telecom: str = "", address: str = "") -> dict[str, Any] | None:
+    """XCN as Practitioner; `telecom` (XTN) and `address` (XAD) of the same person from fields of their own."""
+    parts = components(text, r, 23)
+    made = _person(parts, r)
+    if made is None:
+        return None
+    _add_reach(made, telecom, address, r)
+    left(parts, r, 8, 14 if parts[8] else 0, 16, 22, 23)
+    left_beyond(parts, r, 23)
+    return made
+
+
+def _person(parts: list[str], r: Reading) -> dict[str, Any] | None:
+    number, name = reading(parts[0], r), name_in_number(parts, r)
+    if not (number or name):
+        return None
+    made: dict[str, Any] = {"resourceType": "Practitioner"}
+    if number:
+        made["identifier"] = [_number(number, parts, r)]
+    elif set(name) == {"family"}:
+        return {**made, "_display": name["family"]}
+    if name:
+        made["name"] = [name]
+    if parts[6] and (degree := concept(reading(parts[6].replace(r.subcomponent, " "), r), _DEGREES)):
+        made["qualification"] = [{"code": degree}]
+    return made
+
+
+def _number(number: str, parts: list[str], r: Reading) -> dict[str, Any]:
+    system, namespace = authority(parts[8], r)
+    made = identify(number, system, namespace or subcomponents(parts[13], r, 1)[0], reading(parts[12], r))
+    add_check_digit(made, parts[10], parts[11], r)
+    return made
+
+
+def _add_reach(made: dict[str, Any], telecom: str, address: str, r: Reading) -> None:
+    if telecom and (point := apart("telecom", lambda: contact_point(telecom, r), r)):
+        made["telecom"] = [point]
+    if address and (place := apart("address", lambda: as_address(address, r), r)):
+        made["address"] = [place]
+
+
+@function("named_practitioner", gives="Practitioner", memo=True)
+def named_practitioner(text: str, r: Reading) -> dict[str, Any] | None:
+    """NDL as Practitioner: the person in NDL.1 (CNN); times and places of NDL go to the ledger."""
+    parts = components(text, r, 11)
+    if parts[1] and not parts[1][:8].isdigit() and r.subcomponent not in parts[0]:
+        return practitioner(text, r)  # XCN sent in its place: where a date is due stands a name
+    person = subcomponents(parts[0], r, 11)
+    left(parts, r, *range(2, 12))
+    if not person[0] and not any(person[1:7]):
+        return None
+    # CNN is XCN up to the degree; its authority stands in three subcomponents of its own
+    made = _person([*map(_masked(r), person[:7]), *[""] * 16], r)
+    if made and person[0]:
+        namespace, universal, kind = person[8:11]
+        made["identifier"] = [identify(person[0], r.authority(namespace, universal, kind), namespace)]
+    return made
+
+
+def _masked(r: Reading) -> Any:
+    """Text already unescaped, made safe to be read once more."""
+    return lambda part: part.replace(r.escape, f"{r.escape}E{r.escape}") if r.escape and r.escape in part else part
+
+
+@function("organization", gives="Organization", memo=True)
+def organization(text: str, r: Reading, address: str = "", telecom: str = "") -> dict[str, Any] | None:
+    """XON as Organization; `address` (XAD) and `telecom` (XTN) from fields of their own."""
+    parts = components(text, r, 10)
+    name, number = reading(parts[0], r), reading(parts[9] or parts[2], r)
+    if not (name or number):
+        return None
+    made: dict[str, Any] = {"resourceType": "Organization"}
+    if number:
+        system, namespace = authority(parts[5], r)
+        made["identifier"] = [identify(number, system, namespace or subcomponents(parts[7], r, 1)[0], reading(parts[6], r))]
+        add_check_digit(made["identifier"][0], parts[3], parts[4], r)
+    if name:
+        made["name"] = name
+    _add_reach(made, telecom, address, r)
+    left(parts, r, 3 if parts[9] and parts[2] else 0, 8 if parts[5] else 0, 9, 2 if reading(parts[1], r) not in ("", "L", "D") else 0)
+    left_beyond(parts, r, 10)
+    return _named_only(made)
+
+
+@function("organization_name", gives="string", memo=True)
+def organization_name(text: str, r: Reading) -> str | None:
+    """XON as a name: its name, else its number."""
+    parts = components(text, r, 10)
+    return reading(parts[0] or parts[9] or parts[2], r) or None
+
+
+@function("organization_at", gives="Organization", memo=True)
+def organization_at(text: str, r: Reading) -> dict[str, Any] | None:
+    """XAD of an organization nobody names, as Organization with an address alone."""
+    place = as_address(text, r)
+    return {"resourceType": "Organization", "address": [place]} if place else None
+
+
+@function("organization_of_code", gives="Organization", memo=True)
+def organization_of_code(text: str, r: Reading) -> dict[str, Any] | None:
+    """CWE naming an organization (OBX-15): its code as identifier, under a known code system or an assigning authority; its text as name."""
+    parts = [reading(part, r) for part in components(text, r, 9)]
+    code, name, scheme = parts[0], parts[8] or parts[1], parts[2]
+    if not (code or name):
+        return None
+    made: dict[str, Any] = {"resourceType": "Organization"}
+    if code:
+        made["identifier"] = [identify(code, system_of(scheme, "", r) or r.authority(scheme), scheme)]
+    if name:
+        made["name"] = name
+    left(parts, r, 4, 5, 6)
+    return _named_only(made)
+
+
+@function("organization_of_authority", gives="Organization", memo=True)
+def organization_of_authority(text: str, r: Reading) -> dict[str, Any] | None:
+    """HD (MSH-4) as Organization: universal id and namespace as identifiers, the namespace as name."""
+    namespace, universal, kind = (reading(part, r) for part in components(text, r, 3)[:3])
+    if not (namespace or universal):
+        return None
+    made: dict[str, Any] = {"resourceType": "Organization"}
+    if universal:
+        made["identifier"] = [_universal(universal, kind, r)]
+    if namespace:
+        made["name"] = namespace
+    return _named_only(made)
+
+
+def _universal(universal: str, kind: str, r: Reading) -> dict[str, Any]:
+    uri = r.authority("", universal, kind)
+    if uri.startswith("urn:"):
+        return {"system": "urn:ietf:rfc:3986", "value": uri}
+    made = {"type": {"coding": [{"system": _FACILITY, "code": kind}]}} if kind else {}
+    return {**made, "value": universal}
+
+
+def _named_only(made: dict[str, Any]) -> dict[str, Any]:
+    """An organization of which nothing but the name is known is only named."""
+    return {"resourceType": "Organization", "_display": made["name"]} if set(made) == {"resourceType", "name"} else made

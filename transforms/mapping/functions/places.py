@@ -1,0 +1,59 @@
+"""Places: PL and DLD as Location (v2-to-FHIR, PL[Location], DLD[Location-Discharge]).
+
+The guide makes a chain of Locations, one a level; here it is one, called by all its levels from the largest to the bed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.mapping.functions.composites import components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.identifiers import identify
+from transforms.mapping.functions.registry import function
+from transforms.mapping.functions.times import date_time
+from transforms.mapping.reading import Reading
+from transforms.terminology.code_systems import table_uri
+
+_LEVELS = (3, 6, 7, 0, 1, 2)
+"""PL's facility, building, floor, point of care, room, bed."""
+
+
+@function("location", gives="Location", memo=True)
+def location(text: str, r: Reading) -> dict[str, Any] | None:
+    """PL as Location."""
+    parts = components(text, r, 11)
+    levels = [subcomponents(parts[place], r, 1)[0] for place in _LEVELS]
+    called, described = " ".join(level for level in levels if level), reading(parts[8], r)
+    made: dict[str, Any] = {"resourceType": "Location"}
+    if parts[9]:
+        value, namespace, universal, kind = subcomponents(parts[9], r, 4)[:4]
+        if value:
+            made["identifier"] = [identify(value, r.authority(namespace, universal, kind), namespace)]
+    if called:
+        made["name"] = called
+    if described:
+        made["description"] = described
+    if kind := reading(parts[5], r):
+        made["type"] = [{"coding": [{"system": table_uri("0305"), "code": kind}]}]
+    left(parts, r, 5, 11)
+    left_beyond(parts, r, 11)
+    return _named_only(made)
+
+
+@function("discharge_location", gives="Location", memo=True)
+def discharge_location(text: str, r: Reading) -> dict[str, Any] | None:
+    """DLD as Location: a code of table 0113, and since when."""
+    parts = components(text, r, 2)
+    said = subcomponents(parts[0], r, 2)
+    if len(parts) > 1 and parts[1] and not date_time(parts[1], r):
+        r.left(2)
+    left(parts, r, 2)
+    called = said[1] or said[0]
+    return {"resourceType": "Location", "_display": called} if called else None
+
+
+def _named_only(made: dict[str, Any]) -> dict[str, Any] | None:
+    """A place of which nothing but the name is known is only named."""
+    if set(made) == {"resourceType", "name"}:
+        return {"resourceType": "Location", "_display": made["name"]}
+    return made if len(made) > 1 else None

@@ -1,0 +1,206 @@
+"""Times: DT, TM, TS, DTM, DR as date, dateTime, instant, time, Period and Timing (v2-to-FHIR, DTM[dateTime], DR[Period]).
+
+What a time says is transforms.hl7.timestamps' business, zones included.  Here a time that cannot be said whole is cut to its
+date and flagged; `unsaid_time` gives the maps the original to keep beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from transforms.hl7.timestamps import AMBIGUOUS, COARSE, NONEXISTENT, UNZONED, fhir_date, fhir_datetime, fhir_instant, fhir_time, parse_dtm
+from transforms.mapping.functions.composites import NULL, components, left_beyond, reading
+from transforms.mapping.functions.registry import function, predicate
+from transforms.mapping.functions.texts import joined_text, positive_integer
+from transforms.mapping.functions.texts import text as as_text
+from transforms.mapping.reading import Reading
+
+_SENTENCES = {
+    UNZONED: "nobody says in which zone this time is: what depends on the zone is left out",
+    AMBIGUOUS: "the clock was put back in this hour: taken as the first of the two",
+    NONEXISTENT: "the clock was put forward over this hour: taken by the clock before",
+    COARSE: "the time is too coarse for this element: FHIR wants minutes with an hour, and a day with an instant",
+}
+_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})")
+_HOUR = 4
+
+
+def zone_of(r: Reading) -> str:
+    """The zone of times without an offset: the channel's where it agrees with MSH-7, else MSH-7's own offset, else ''."""
+    if r.zone:
+        return r.zone
+    match = _OFFSET.fullmatch(r.offset)
+    return f"{match[1]}:{match[2]}" if match else r.offset
+
+
+def _stamp(text: str, r: Reading) -> str:
+    """The time in a text: TS with its degree of precision, or the first component of DR."""
+    first, separator, rest = text.partition(r.component)
+    if not separator:
+        return text
+    degree = rest.partition(r.component)[0]
+    return f"{first}^{degree}" if len(degree) == 1 else first
+
+
+@function("date", gives="date", memo=True)
+def date(text: str, r: Reading) -> str | None:
+    """DT, TS or DTM as date, as exact as it is known; a time of day is left out."""
+    return fhir_date(_stamp(text, r)).text
+
+
+@function("date_time", gives="dateTime", memo=True)
+def date_time(text: str, r: Reading) -> str | None:
+    """TS or DTM as dateTime with its precision and zone; without any zone cut to the date and flagged."""
+    converted = fhir_datetime(_stamp(text, r), zone_of(r))
+    if converted.flag:
+        r.note(converted.flag, _SENTENCES[converted.flag])
+    return converted.text
+
+
+@function("instant", gives="instant", memo=True)
+def instant(text: str, r: Reading) -> str | None:
+    """TS or DTM as instant; nothing where it has no zone or no minutes, flagged."""
+    converted = fhir_instant(_stamp(text, r), zone_of(r))
+    if converted.flag:
+        r.note(converted.flag, _SENTENCES[converted.flag])
+    return converted.text
+
+
+@function("instant_or_received", gives="instant")
+def instant_or_received(text: str, r: Reading) -> str:
+    """TS or DTM as instant; where it is none, when the message was received."""
+    converted = fhir_instant(_stamp(text, r), zone_of(r))
+    return converted.text or r.context.received.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@function("unsaid_time", gives="string", memo=True)
+def unsaid_time(text: str, r: Reading, whole: str = "") -> str | None:
+    """The time as it was sent, where FHIR's element cannot say it whole: cut to its date, or for an instant (`whole: "yes"`) left out."""
+    stamp = _stamp(text, r)
+    converted = fhir_instant(stamp, zone_of(r)) if whole else fhir_datetime(stamp, zone_of(r))
+    said = converted.text
+    if said is None:
+        return as_text(text, r) if whole and parse_dtm(stamp) is not None else None
+    return as_text(text, r) if converted.flag in (UNZONED, COARSE) else None
+
+
+@function("time", gives="time", memo=True)
+def time(text: str, r: Reading) -> str | None:
+    """TM as time: minutes must be there, seconds may be filled with zeros."""
+    converted = fhir_time(components(text, r, 1)[0])
+    return None if converted.flag else converted.text
+
+
+@predicate("timed")
+def timed(text: str, r: Reading) -> bool:
+    """Whether a time says more than a day."""
+    stamp = parse_dtm(_stamp(text, r))
+    return stamp is not None and stamp.precision >= _HOUR
+
+
+# values of OBX-5
+
+
+@function("date_time_or_text", gives="*", memo=True)
+def date_time_or_text(text: str, r: Reading) -> tuple[str, Any] | None:
+    """DT, TS or DTM as dateTime; what is no time as text and flagged."""
+    said = date_time(text, r)
+    return ("dateTime", said) if said else _no_time(text, r)
+
+
+@function("time_or_text", gives="*", memo=True)
+def time_or_text(text: str, r: Reading) -> tuple[str, Any] | None:
+    """TM as time; one without minutes, or with an offset a time cannot have, as text and flagged."""
+    said = time(text, r)
+    return ("time", said) if said else _no_time(text, r)
+
+
+@function("period_or_text", gives="*", memo=True)
+def period_or_text(text: str, r: Reading) -> tuple[str, Any] | None:
+    """DR as Period; what is none as text and flagged."""
+    made = period(text, r)
+    return ("Period", made) if made else _no_time(text, r)
+
+
+def _no_time(text: str, r: Reading) -> tuple[str, Any] | None:
+    r.note("not_a_time", "a time is due here and the text is none FHIR can say: kept as text")
+    said = joined_text(text, r)
+    return ("string", said) if said else None
+
+
+# periods and timings
+
+
+@function("period", gives="Period", memo=True)
+def period(text: str, r: Reading, end: str = "") -> dict[str, str] | None:
+    """DR as Period; or a time and the `end` in another field."""
+    parts = components(text, r, 2)
+    limits = {"start": parts[0], "end": end or parts[1]}
+    made = {name: said for name, raw in limits.items() if raw and (said := date_time(raw, r))}
+    if end and "end" not in made:
+        r.left("end")
+    left_beyond(parts, r, 2)
+    if "start" in made and "end" in made and not _ordered(made["start"], made["end"]):
+        r.note("period_backwards", "the end of the period lies before its start")
+    return made or None
+
+
+def _ordered(start: str, end: str) -> bool:
+    shorter = min(len(start), len(end), 10)
+    return start[:shorter] <= end[:shorter]
+
+
+@function("period_or_date_time", gives="*", memo=True)
+def period_or_date_time(text: str, r: Reading) -> tuple[str, Any] | None:
+    """DR as Period; without an end as dateTime."""
+    parts = components(text, r, 2)
+    if parts[1] and parse_dtm(reading(parts[1], r)) and parts[1] != parts[0]:
+        made = period(text, r)
+        return ("Period", made) if made else None
+    said = date_time(parts[0], r) if parts[0] else None
+    return ("dateTime", said) if said else None
+
+
+def period_of(limits: str, start: str, end: str, r: Reading) -> dict[str, str] | None:
+    """The validity of a name, address or number: two times, else a DR as newer and older versions have it."""
+    if not (limits or start or end):
+        return None
+    parts = components(limits, r, 2) if limits else ["", ""]
+    pairs = {"start": start or parts[0], "end": end or parts[1]}
+    return {name: said for name, raw in pairs.items() if raw and raw != NULL and (said := date_time(raw, r))} or None
+
+
+@function("bounds", gives="*", memo=True)
+def bounds(text: str, r: Reading, end: str = "", pattern: str = "", count: str = "") -> tuple[str, Any] | None:
+    """TQ1-7 and TQ1-8 as Period; with a pattern or a count as Timing within it."""
+    made = period(text, r, end)
+    if made is None:
+        return None
+    return _timing(made, pattern, count, r) if pattern or count else ("Period", made)
+
+
+@function("bounds_to", gives="*", memo=True)
+def bounds_to(text: str, r: Reading, pattern: str = "", count: str = "") -> tuple[str, Any] | None:
+    """TQ1-8 alone as Period without a start."""
+    end = date_time(text, r)
+    if end is None:
+        return None
+    return _timing({"end": end}, pattern, count, r) if pattern or count else ("Period", {"end": end})
+
+
+@function("repeat_pattern", gives="Timing", memo=True)
+def repeat_pattern(text: str, r: Reading, count: str = "") -> dict[str, Any] | None:
+    """RPT as Timing that says the pattern's code as text, and how often in all."""
+    made = _timing({}, text, count, r)[1]
+    return made or None
+
+
+def _timing(limits: dict[str, str], pattern: str, count: str, r: Reading) -> tuple[str, dict[str, Any]]:
+    repeat: dict[str, Any] = {"boundsPeriod": limits} if limits else {}
+    if count and (times := positive_integer(count, r)):
+        repeat["count"] = times
+    made: dict[str, Any] = {"repeat": repeat} if repeat else {}
+    if pattern and (said := joined_text(pattern, r)):
+        made["code"] = {"text": said}
+    return "Timing", made
