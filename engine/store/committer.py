@@ -13,6 +13,7 @@ from queue import SimpleQueue
 import apsw
 
 from channels import faults
+from engine.store.connection import DISK
 from engine.store.contract import Refused, StoreUnavailable
 from engine.store.records import Arrival, Settlement
 from engine.store.writing import Record, Writer
@@ -25,13 +26,11 @@ PATIENCE = 0.001
 IMPATIENT = 32
 """With so many settlements, none waits any longer."""
 
-CHECKPOINT_PAGES = 2000
+CHECKPOINT_PAGES = 1000
 """When the write-ahead log has grown by so many pages, they are brought home."""
 
-_DISK = (
-    apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.BusyError, apsw.LockedError,
-    apsw.CorruptError, apsw.NotADBError, apsw.NoMemError, apsw.PermissionsError, apsw.ProtocolError, MemoryError,
-)  # fmt: skip
+QUIET_PAGES, QUIET = 100, 0.2
+"""So many are enough when nothing was committed for so many seconds."""
 
 Entry = tuple[Record, Future]
 
@@ -45,7 +44,8 @@ class Committer:
         self._busy = False  # a turn is called for, or under way
         self._timer: TimerHandle | None = None
         self._closing: Future | None = None
-        self._pages = 0
+        self._quiet: TimerHandle | None = None
+        self._pages = self._commits = 0
         self.connection.set_wal_hook(self._grown)
 
     def submit(self, record: Record) -> Future:
@@ -78,12 +78,18 @@ class Committer:
         records = [record for record, _ in batch]
         results, staged = self._stage(records)
         if staged:
+            self._commits += 1
             self._commit(batch, records, results)
         else:
-            self._done(batch, results)
+            self._tell(batch, results)
+            self._next()
 
     def _commit(self, batch: list[Entry], records: list[Record], results: list[object]) -> None:
-        """Make what was staged durable, and see to it that `_committed` is called."""
+        """Make what was staged durable; see to it that `_committed` is called, and `_next`."""
+        raise NotImplementedError
+
+    def _bring_home(self) -> None:
+        """Do a checkpoint, and see to it that `_next` is called."""
         raise NotImplementedError
 
     def _make_durable(self, records: list[Record]) -> apsw.Error | None:
@@ -103,22 +109,26 @@ class Committer:
             self.writer.committed()
         else:
             results = self._unavailable(records, why)
-        self._done(batch, results)
+        self._tell(batch, results)
 
-    def _done(self, batch: list[Entry], results: list[object]) -> None:
+    def _tell(self, batch: list[Entry], results: list[object]) -> None:
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():  # cancelled by whoever waited
                 if isinstance(result, Exception):
                     future.set_exception(result)
                 else:
                     future.set_result(result)
-        if self._pages > CHECKPOINT_PAGES:
-            self._checkpoint()
+
+    def _next(self) -> None:
+        """The connection is free."""
         self._busy = False
         if self._waiting:
             self._hasten()
-        elif self._closing and not self._closing.done():
-            self._closing.set_result(None)
+        elif self._closing:
+            if not self._closing.done():
+                self._closing.set_result(None)
+        elif self._pages > QUIET_PAGES and self._quiet is None:
+            self._quiet = self._loop.call_later(QUIET, self._rest, self._commits)
 
     # -- writing
 
@@ -127,7 +137,7 @@ class Committer:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             return self.writer.write(records), True
-        except _DISK as why:
+        except DISK as why:
             return self._unavailable(records, why), False
         except Exception:  # noqa: BLE001 - whatever one record did wrong must not cost the others
             self._roll_back()
@@ -138,14 +148,14 @@ class Committer:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             return [self._stage_one(record) for record in records], True
-        except _DISK as why:
+        except DISK as why:
             return self._unavailable(records, why), False
 
     def _stage_one(self, record: Record) -> object:
         self.connection.execute("SAVEPOINT one")
         try:
             (result,) = self.writer.write([record])
-        except _DISK:
+        except DISK:
             raise
         except Exception as why:  # noqa: BLE001 - handed to whoever submitted the record
             self.connection.execute("ROLLBACK TO one")
@@ -181,12 +191,26 @@ class Committer:
             pass  # what is in the log is durable there
         self._pages = 0
 
+    def _rest(self, commits: int) -> None:
+        """In a quiet moment, a shorter log is brought home too."""
+        self._quiet = None
+        if self._busy or self._waiting:
+            return
+        if commits == self._commits:
+            self._busy = True
+            self._bring_home()
+        else:
+            self._next()
+
     async def drain(self) -> None:
         """Take nothing more, and wait for what was taken."""
         self._closing = self._loop.create_future()
         if self._waiting or self._busy:
             self._hasten()
             await self._closing
+        for timer in (self._timer, self._quiet):
+            if timer is not None:
+                timer.cancel()
 
 
 class Turn(Committer):
@@ -194,6 +218,13 @@ class Turn(Committer):
 
     def _commit(self, batch: list[Entry], records: list[Record], results: list[object]) -> None:
         self._committed(batch, records, results, self._make_durable(records))
+        if self._pages > CHECKPOINT_PAGES:
+            self._checkpoint()
+        self._next()
+
+    def _bring_home(self) -> None:
+        self._checkpoint()
+        self._next()
 
 
 class Thread(Committer):
@@ -208,10 +239,24 @@ class Thread(Committer):
     def _commit(self, batch: list[Entry], records: list[Record], results: list[object]) -> None:
         self._orders.put((batch, records, results))
 
+    def _bring_home(self) -> None:
+        self._orders.put(())
+
     def _run(self) -> None:
+        tell = self._loop.call_soon_threadsafe
         while (order := self._orders.get()) is not None:
-            why = self._make_durable(order[1])
-            self._loop.call_soon_threadsafe(self._committed, *order, why)
+            if order:
+                why = self._make_durable(order[1])
+                if self._pages <= CHECKPOINT_PAGES or why:
+                    tell(self._committed_and_next, *order, why)
+                    continue
+                tell(self._committed, *order, why)  # nobody waits for the checkpoint but what comes next
+            self._checkpoint()
+            tell(self._next)
+
+    def _committed_and_next(self, *order: object) -> None:
+        self._committed(*order)
+        self._next()
 
     async def drain(self) -> None:
         """As the committer's, and the thread ends."""

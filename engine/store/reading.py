@@ -9,6 +9,8 @@ import msgspec
 
 from engine.store import rows
 from engine.store.compression import expand
+from engine.store.connection import DISK
+from engine.store.contract import StoreUnavailable
 from engine.store.names import Names
 from engine.store.queries import STATEMENTS
 from engine.store.records import ChannelVersion, DeliveryRow, DeliveryStatus, MessageRow, RegisterRow
@@ -26,8 +28,11 @@ class Reader:
         self.connection, self.names = connection, Names(connection, writing=False)
 
     def execute(self, name: str, bindings: object = ()) -> apsw.Cursor:
-        """Run a statement by name."""
-        return self.connection.execute(STATEMENTS[name], bindings)
+        """Run a statement by name; raises StoreUnavailable where the disk fails."""
+        try:
+            return self.connection.execute(STATEMENTS[name], bindings)
+        except DISK as why:
+            raise StoreUnavailable(f"nothing can be read now: {type(why).__name__}") from why
 
     def fetch(self, digest: bytes) -> bytes:
         """An attachment."""

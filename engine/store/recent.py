@@ -8,7 +8,7 @@ again when the store opens, or when a transaction was rolled back.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -27,6 +27,7 @@ MOST_OPEN = 4
 PERIOD = 86400.0
 """Seconds of a period: what resends are recognised by is dropped period by period."""
 _HASH_BITS, _PERIODS = 57, 64
+_HASH = (1 << _HASH_BITS) - 1
 
 Key = tuple[int, int, int]
 """Span, hash, message (0: the span holds such a message)."""
@@ -125,16 +126,20 @@ class Recent:
             span.shared.add(key_hash("type", type))
         return []
 
-    def first_of(self, resend: int, received: float) -> Iterator[int]:
-        """Messages that may have brought a duplicate key first, newest first."""
-        if found := self._resends.get(resend):
-            yield found
-        for number in range(self._periods):
-            period = _period(received - number * PERIOD)
-            if period in self._kept_periods:
-                found = self._connection.execute(STATEMENTS["duplicate"], (period << _HASH_BITS | resend,)).get
-                if found:
-                    yield found
+    def first_of(self, resends: Iterable[tuple[int, float]]) -> dict[int, list[int]]:
+        """The messages that may have brought duplicate keys first; keys are given as duplicate_hash and time of receipt."""
+        found: dict[int, list[int]] = {}
+        wanted = []
+        for hash, received in resends:
+            if (message := self._resends.get(hash)) is not None:
+                found[hash] = [message]
+            if self._kept_periods:
+                periods = {_period(received - number * PERIOD) for number in range(self._periods)} & self._kept_periods
+                wanted += [(period << _HASH_BITS | hash,) for period in periods]
+        if wanted:
+            for id, message in self._connection.executemany(STATEMENTS["duplicate"], wanted):
+                found.setdefault(id & _HASH, []).append(message)
+        return found
 
     def due(self, next_id: int) -> int | None:
         """The oldest span, if it can be written and is not already."""
@@ -169,9 +174,8 @@ class Recent:
         """What was written is durable, and need not be remembered."""
         for number in self._dropped:
             for hash, message in self.spans.pop(number).duplicates:
-                hash &= (1 << _HASH_BITS) - 1
-                if self._resends.get(hash) == message:
-                    del self._resends[hash]
+                if self._resends.get(hash & _HASH) == message:
+                    del self._resends[hash & _HASH]
             self.written = number
         self._dropped.clear()
 

@@ -7,6 +7,8 @@ from importlib import resources
 
 import apsw
 
+from engine.store.queries import STATEMENTS
+
 
 class NewerStore(Exception):
     """The store was written by a newer Flue; this one must not touch it."""
@@ -30,5 +32,5 @@ def upgrade(connection: apsw.Connection) -> int:
                 connection.execute(text)
                 connection.pragma("user_version", number)
     with connection:
-        connection.execute("INSERT OR IGNORE INTO meta VALUES ('site', ?)", (str(uuid.uuid4()),))
+        connection.execute(STATEMENTS["keep_meta"], ("site", str(uuid.uuid4())))
     return known[-1][0]

@@ -47,6 +47,7 @@ class Writer:
         if self._forgotten:
             self._remember()
         batch = _Batch(self)
+        batch.look_up([record for record in records if type(record) is Arrival and record.duplicate_key])
         results = [batch.add(record) for record in records]
         batch.write()
         if (span := self.recent.due(self.next_id)) is not None:
@@ -102,12 +103,19 @@ class _Batch:
 
     # -- arrivals
 
+    def look_up(self, arrivals: list[Arrival]) -> None:
+        """Find what may have brought the duplicate keys of arrivals before."""
+        number = self._names.number
+        self._hashes = {(channel := number(each.channel), each.duplicate_key): duplicate_hash(channel, each.duplicate_key) for each in arrivals}
+        self._candidates = self._recent.first_of((self._hashes[number(each.channel), each.duplicate_key], each.received) for each in arrivals)
+
     def _arrive(self, arrival: Arrival) -> Stored:
         writer = self._writer
         channel = self._names.number(arrival.channel)
         key, resend = arrival.duplicate_key, 0
         if key and not arrival.replay_of:
-            if first := self._first_of(channel, key, resend := duplicate_hash(channel, key), arrival.received):
+            resend = self._hashes[channel, key]
+            if first := self._first_of(channel, key, resend, arrival.received):
                 return Stored(first, True)
         id = writer.next_id
         left, cuts = self._cut(id, arrival.content)
@@ -133,7 +141,7 @@ class _Batch:
         if first := self._arrived.get((channel, key)):
             return first
         since = received - self._writer.window
-        for first in self._recent.first_of(resend, received):
+        for first in self._candidates.get(resend, ()):
             if self._writer.execute(STATEMENTS["same_key"], (first, channel, key, since)).get:
                 return first
         return 0

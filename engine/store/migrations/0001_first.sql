@@ -63,9 +63,9 @@ CREATE TABLE deliveries (
     part INTEGER GENERATED ALWAYS AS (id & 4095) VIRTUAL
 );
 CREATE INDEX deliveries_waiting ON deliveries (route, status, id)
-    WHERE status IN ('queued', 'sending', 'dead_letter', 'unsure', 'held');
+    WHERE status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed';
 CREATE INDEX deliveries_lanes ON deliveries (route, lane, id)
-    WHERE status IN ('queued', 'sending', 'dead_letter', 'unsure', 'held');
+    WHERE status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed';
 
 -- The result register: what a receiver was last told of one report.
 CREATE TABLE register (

@@ -31,14 +31,14 @@ ORDER BY d.id;
 -- Deliveries of a route in one status, in order, read on from an id, without what was sent and answered.
 SELECT id, lane, status, attempts, next_try, code, reason, NULL, NULL, NULL, changed
 FROM deliveries INDEXED BY deliveries_waiting
-WHERE route = ?1 AND status = ?2 AND status IN ('queued', 'sending', 'dead_letter', 'unsure', 'held') AND id >= ?3
+WHERE route = ?1 AND status = ?2 AND status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed' AND id >= ?3
 ORDER BY id LIMIT ?4;
 
 -- name: waiting_in_lane
 -- Those of one lane.
 SELECT id, lane, status, attempts, next_try, code, reason, NULL, NULL, NULL, changed
 FROM deliveries INDEXED BY deliveries_lanes
-WHERE route = ?1 AND lane = ?2 AND status IN ('queued', 'sending', 'dead_letter', 'unsure', 'held') AND id >= ?3
+WHERE route = ?1 AND lane = ?2 AND status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed' AND id >= ?3
     AND status IN (SELECT value FROM json_each(?5))
 ORDER BY id LIMIT ?4;
 
@@ -67,7 +67,3 @@ SELECT path, times FROM leftovers WHERE channel = ?;
 -- name: attachment
 -- A run that was cut out.
 SELECT content FROM attachments WHERE digest = ?;
-
--- name: meta
--- A fact about the store itself.
-SELECT value FROM meta WHERE name = ?;

@@ -29,7 +29,7 @@ SELECT message FROM backlog WHERE channel = ?1 AND message < ?2 ORDER BY message
 -- name: messages_by_delivery
 -- Ids of messages with a delivery on a route that still waits in a status, newest first.
 SELECT id >> 24 FROM deliveries INDEXED BY deliveries_waiting
-WHERE route = ?1 AND status = ?2 AND status IN ('queued', 'sending', 'dead_letter', 'unsure', 'held') AND id < ?3 << 24
+WHERE route = ?1 AND status = ?2 AND status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed' AND id < ?3 << 24
 ORDER BY id DESC LIMIT ?4;
 
 -- name: messages_in_span

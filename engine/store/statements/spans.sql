@@ -22,7 +22,7 @@ INSERT INTO duplicates (id, message) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SE
 
 -- name: duplicate
 -- The message that brought a key.
-SELECT message FROM duplicates WHERE id = ?;
+SELECT id, message FROM duplicates WHERE id = ?;
 
 -- name: duplicate_periods
 -- One id of each period that has keys.
