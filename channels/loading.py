@@ -7,23 +7,26 @@ the channel, the maps and the tables; it is stored with their texts, references 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from channels import checks
 from channels.definition import Channel
 from channels.routing import Route
 from transforms.component import Resources
 from transforms.declaration.building import FAILED, Builder
-from transforms.declaration.reading import Located, read
+from transforms.declaration.reading import Located, read, spelled
 from transforms.declaration.references import Lookup, Reference, references, resolve
 from transforms.errors import ConfigurationError, Problem
 
 IDENTITY = "identity.yaml"
 """Under which name the engine's identity, where a channel leans on it, stands among a version's files."""
+
+_MAPS, _TABLES = "maps/", "terminology/"
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,10 @@ class Version:
     def opened(self, lookup: Lookup | None = None) -> Version:
         """The same with its references resolved, to be run and never stored.  Raises ConfigurationError where one is unset."""
         lookup = lookup or surroundings(self.folder)
-        problems = checks.unset(self.located, lookup, "error")
-        if problems or not self.references:
-            return self if not problems else _refuse(problems)
+        if not self.references:
+            return self
+        if problems := checks.unset(self.located, lookup, "error"):
+            _refuse(problems)
         located = replace(self.located, value=resolve(self.located.value, lookup))
         channel, route, problems = _declare(located, self.resources, self.folder)
         if channel is None or route is None:
@@ -113,10 +117,9 @@ def load(path: Path | str, *, lookup: Lookup | None = None, identity: Mapping[st
         folder.problems.append(_no_channel(path))
     resources = _resources(folder)
     lookup = lookup or surroundings(folder.path)
-    defaults = {key: value for key, value in (identity or {}).items()}
     versions = []
     for name in names:
-        version, problems = _version(name, folder, resources, lookup, defaults, "error" if starting else "warning")
+        version, problems = _version(name, folder, resources, lookup, identity or {}, "error" if starting else "warning")
         folder.problems += problems
         versions += [version] if version else []
     folder.problems += checks.together([(each.channel, each.located) for each in versions])
@@ -158,7 +161,7 @@ def _channel_files(path: Path) -> list[Path]:
 
 
 def _is_channel(name: str) -> bool:
-    return not name.startswith(("maps/", "terminology/")) and name != IDENTITY
+    return not name.startswith((_MAPS, _TABLES)) and name != IDENTITY
 
 
 def _no_channel(path: Path) -> Problem:
@@ -168,18 +171,19 @@ def _no_channel(path: Path) -> Problem:
 
 def _resources(folder: _Folder, stored: bool = False) -> Resources:
     if not stored:
-        folder.take((folder.path / "maps").rglob("*.yaml"))
-        folder.take((folder.path / "terminology").rglob("*.csv"))
-    tables = {name[len("terminology/") : -len(".csv")]: text for name, text in folder.texts.items() if name.startswith("terminology/")}
-    maps = {name[len("maps/") :]: text for name, text in folder.texts.items() if name.startswith("maps/")}
-    files = {name.split("/", 1)[1].removesuffix(".csv"): str(folder.path / name) for name in folder.texts if not _is_channel(name)}
-    return Resources(tables, maps, files)
+        folder.take((folder.path / _MAPS).rglob("*.yaml"))
+        folder.take((folder.path / _TABLES).rglob("*.csv"))
+    parts = {kind: {name.removeprefix(kind): text for name, text in folder.texts.items() if name.startswith(kind)} for kind in (_MAPS, _TABLES)}
+    tables = {name.removesuffix(".csv"): text for name, text in parts[_TABLES].items()}
+    files = {name: str(folder.path / _MAPS / name) for name in parts[_MAPS]}
+    files |= {name: str(folder.path / _TABLES / f"{name}.csv") for name in tables}
+    return Resources(tables, parts[_MAPS], files)
 
 
 def _version(
     name: str, folder: _Folder, resources: Resources, lookup: Lookup, defaults: Mapping[str, Any], unset: str, stored: bool = False
 ) -> tuple[Version | None, list[Problem]]:
-    files = {each: text for each, text in folder.texts.items() if each == name or each.startswith(("maps/", "terminology/"))}
+    files = {each: text for each, text in folder.texts.items() if each == name or each.startswith((_MAPS, _TABLES))}
     located = read(folder.texts[name], name if stored else str(folder.path / name))
     if defaults and isinstance(located.value, dict):
         files[IDENTITY] = folder.texts.get(IDENTITY) or _as_yaml(defaults)
@@ -247,12 +251,8 @@ def _with_defaults(located: Located, defaults: Mapping[str, Any]) -> Located:
 
 def _as_yaml(values: Mapping[str, Any]) -> str:
     """Plain values as YAML that `read` reads back: JSON is such YAML."""
-    import json
-
-    from transforms.declaration.reading import spelled
-
     return json.dumps(values, default=spelled, sort_keys=True, ensure_ascii=False)
 
 
-def _refuse(problems: Iterable[Problem]) -> Any:
+def _refuse(problems: Iterable[Problem]) -> NoReturn:
     raise ConfigurationError(tuple(sorted(set(problems))))

@@ -287,7 +287,9 @@ def test_what_is_wrong_with_files_is_said(site: Site) -> None:
             make(declared(certificate="server.pem", key="other.key"), site.folder)
 
 
-@pytest.mark.parametrize("options", [{"pinned": ("ab",)}, {"ca": "ca.pem", "pinned": ("0" * 64,)}, {"certificate": "client.pem"}, {"minimum": "1.1"}])
+@pytest.mark.parametrize(
+    "options", [{"pinned": ("ab",)}, {"ca": "ca.pem", "pinned": ("0" * 64,)}, {"certificate": "client.pem"}, {"minimum": "1.1"}]
+)
 def test_declarations_that_contradict_themselves(options: dict[str, object]) -> None:
     """They are refused before any file is read."""
     with pytest.raises(ValidationError):

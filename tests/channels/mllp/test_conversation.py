@@ -75,7 +75,8 @@ def test_a_frame_cut_short_is_handed_in_as_such() -> None:
     """By the end of the stream, or by the next frame: kept and answered, never mistaken for a message."""
     counts = Counts()
     talk = conversation(counts=counts)
-    assert talk.receive(b"\x0bMSH|cut" + frame(b"whole") + b"\x0bcut too", 1.0) == [Begun(0, b"MSH|cut", "truncated"), Begun(1, b"whole", "")]
+    begun = talk.receive(b"\x0bMSH|cut" + frame(b"whole") + b"\x0bcut too", 1.0)
+    assert begun == [Begun(0, b"MSH|cut", "truncated"), Begun(1, b"whole", "")]
     assert talk.end(2.0) == [Begun(2, b"cut too", "truncated")]
     assert (counts.messages, counts.truncated) == (3, 2)
 
