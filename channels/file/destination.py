@@ -58,7 +58,7 @@ class FileDestination:
 
     folder: str = option("Where files go; made when it is not there.", min_length=1)
     name: Annotated[str, AfterValidator(_template)] = option(
-        "The file's name, a Jinja2 template over message_id, control_id, part, received (a date and time, UTC), channel, destination, extension.",
+        "Its name, a Jinja2 template over message_id, control_id, part, received (a time, UTC), channel, destination, extension.",
         default=NAME,
     )
     permissions: str = option("Who may read and write the files, as chmod takes it.", default="0640", pattern=r"^0[0-7]{3}$")

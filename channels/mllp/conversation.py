@@ -44,7 +44,9 @@ class Begun(NamedTuple):
 class Conversation:
     """One connection.  Times are seconds on any steady clock."""
 
-    __slots__ = ("_begun", "_counts", "_deframer", "_early", "_heard", "_limit", "_mute", "_next", "_progress", "_waiting", "broken", "ended", "overrun")
+    __slots__ = (
+        "_begun", "_counts", "_deframer", "_early", "_heard", "_limit", "_mute", "_next", "_progress", "_waiting", "broken", "ended", "overrun",
+    )  # fmt: skip
 
     def __init__(self, counts: Counts, frame_limit: int, outstanding: int, now: float) -> None:
         self._counts, self._deframer, self._limit = counts, Deframer(frame_limit), outstanding
