@@ -155,6 +155,7 @@ def switched(sequence: str, text: str, encoding: str) -> str | None:
             codec = _RIGHT_HALVES.get(sequence[2:].upper())
             return None if codec is None else text.encode(encoding).decode(codec)
         data = b"\x1b" + designation + text.encode("ascii") + b"\x1b(B"
-        return data.decode("iso2022_jp_ext" if designation in (b"(I", b")I") else "iso2022_jp_2")
+        said = data.decode("iso2022_jp_ext" if designation in (b"(I", b")I") else "iso2022_jp_2")
+        return None if "\x1b" in said else said
     except (UnicodeError, LookupError):
         return None

@@ -45,7 +45,9 @@ def read_delimiters(header: str) -> Delimiters:
     """The delimiters that a text starting with `MSH` (or `FHS`, `BHS`) declares.  Raises MessageError if it declares none."""
     separator = header[3:4]
     end = header.find(separator, 4) if separator else -1
-    declared = header[3:end] if end >= 0 else header[3:].split("\r", 1)[0].split("\n", 1)[0]
+    declared = header[3:end] if end >= 0 else header[3:]
+    if "\r" in declared or "\n" in declared:
+        declared = declared.split("\r", 1)[0].split("\n", 1)[0]
     known = _known.get(declared)
     if known is None:
         known = _declared(header[:3], declared)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _END = re.compile(r"(\r\n|\r|\n)")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2}")
+_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _ODD_NAME = re.compile(r"[A-Z0-9]{2,4}")  # `PIDX|`, `PV|`: no segment's name, but meant as one
 _starts_seen: dict[str, dict[str, str]] = {}  # separator -> `OBX|` -> `OBX`: what has been seen to start segments
 _REMEMBERED = 1000
@@ -34,7 +34,7 @@ def segments_of(text: str, separator: str) -> tuple[list[str], list[str]]:
 def _remembered(starts: dict[str, str], line: str, separator: str) -> str | None:
     """The name of the segment that `line` starts beyond doubt; remembers how it does."""
     name = line[:3]
-    if line[3:4] != separator or not (name.isascii() and name.isalnum() and name.isupper()):
+    if line[3:4] != separator or not _NAME.fullmatch(name):
         return None
     if len(starts) < _REMEMBERED:
         starts[line[:4]] = name
@@ -80,6 +80,4 @@ def _mended(text: str, separator: str) -> list[str]:
 def _starts(line: str, separator: str, own_end: bool) -> bool:
     """Whether a line starts a segment.  `own_end`: the line before ended as the message's segments do."""
     name, found, _ = line.partition(separator)
-    if len(name) == 3 and _NAME.fullmatch(name):
-        return bool(found) or name.isupper()
-    return bool(found and own_end and _ODD_NAME.fullmatch(name))
+    return bool(_NAME.fullmatch(name) or found and own_end and _ODD_NAME.fullmatch(name))
