@@ -173,11 +173,15 @@ def _resources(folder: _Folder, stored: bool = False) -> Resources:
     if not stored:
         folder.take((folder.path / _MAPS).rglob("*.yaml"))
         folder.take((folder.path / _TABLES).rglob("*.csv"))
-    parts = {kind: {name.removeprefix(kind): text for name, text in folder.texts.items() if name.startswith(kind)} for kind in (_MAPS, _TABLES)}
-    tables = {name.removesuffix(".csv"): text for name, text in parts[_TABLES].items()}
-    files = {name: str(folder.path / _MAPS / name) for name in parts[_MAPS]}
+    maps = _below(folder, _MAPS)
+    tables = {name.removesuffix(".csv"): text for name, text in _below(folder, _TABLES).items()}
+    files = {name: str(folder.path / _MAPS / name) for name in maps}
     files |= {name: str(folder.path / _TABLES / f"{name}.csv") for name in tables}
-    return Resources(tables, parts[_MAPS], files)
+    return Resources(tables, maps, files)
+
+
+def _below(folder: _Folder, prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): text for name, text in folder.texts.items() if name.startswith(prefix)}
 
 
 def _version(

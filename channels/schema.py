@@ -15,6 +15,7 @@ from channels.definition import Channel
 from transforms.declaration.building import Registry
 
 _REFERENCE = {"type": "string", "pattern": r"\$\{(env|secret):"}
+_MAPPING = {"type": "object"}
 _TITLE = "Flue channel"
 
 
@@ -36,8 +37,8 @@ def _component(kind: str, declarations: Mapping[str, type], definitions: dict[st
         keyed[name] = {"$ref": f"#/$defs/{kind}.{name}"}
         if not options.get("required"):
             bare.append(name)
-    one = {"type": "object", "properties": keyed, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
-    return {"anyOf": [one, {"enum": bare}]} if bare else one
+    one = {"properties": keyed, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    return {"if": _MAPPING, "then": one, "else": {"enum": bare}} if bare else {**_MAPPING, **one}
 
 
 def _object(declaration: type, definitions: dict[str, Any], registry: Registry) -> dict[str, Any]:
@@ -50,7 +51,10 @@ def _object(declaration: type, definitions: dict[str, Any], registry: Registry) 
     if not short:
         return adapted
     alone = {key: value for key, value in adapted["properties"][short].items() if key not in ("title", "default")}
-    return {"description": adapted.get("description", ""), "anyOf": [alone, adapted]}
+    about = {"description": adapted.get("description", "")}
+    if "$ref" in alone:  # a component, itself a mapping
+        return {**about, "anyOf": [alone, adapted]}
+    return {**about, "if": _MAPPING, "then": adapted, "else": alone}
 
 
 def _adapted(made: Any, registry: Registry) -> Any:

@@ -63,8 +63,8 @@ class ToFhir:
         def run(document: Document) -> Document:
             message = document.body
             body = {"resourceType": "Patient", "id": message.get("PID-3.1"), "active": True}
-            made = Document(FHIR_JSON, body, document.context, parts=(Part(lane=body["id"] or ""),), leftover=("ZZZ-1",) if message.first("ZZZ") else ())
-            return made
+            leftover = ("ZZZ-1",) if message.first("ZZZ") else ()
+            return Document(FHIR_JSON, body, document.context, (Part(lane=body["id"] or ""),), leftover)
 
         return run
 

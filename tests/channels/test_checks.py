@@ -171,7 +171,8 @@ def test_two_channels_of_one_name_or_on_one_port(folder: Callable[[dict[str, str
     other = GOOD.replace("channel: lab", "channel: other")
     apart = GOOD.replace("channel: lab", "channel: apart").replace('"tcp:2575"', '"tcp:2576:interface=127.0.0.1"')
     near = GOOD.replace("channel: lab", "channel: near").replace('"tcp:2575"', '"tcp:2576:interface=127.0.0.2"')
-    path = folder({"channels/a.yaml": GOOD, "channels/b.yaml": other, "channels/c.yaml": GOOD, "channels/d.yaml": apart, "channels/e.yaml": near})
+    texts = {"a": GOOD, "b": other, "c": GOOD, "d": apart, "e": near}
+    path = folder({f"channels/{name}.yaml": text for name, text in texts.items()})
     loaded = loading.load(path)
     assert [(Path(each.file).name, each.line, each.column, each.code) for each in loaded.problems] == [
         ("b.yaml", 3, 19, "port_taken"),

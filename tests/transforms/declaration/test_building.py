@@ -158,7 +158,8 @@ targets:
             "targets: [ { name: a, http: { url: 'http://x', limit: 5MBit } } ]",
             "2:55: size: `limit` should be a size such as 64KiB or 16MiB.",
         ),
-        ("targets: [ { name: a, http: { url: 'http://x', tls: { key: k, verify: no } } } ]", "2:71: wrong_type: `verify` should be true or false."),
+        ("targets: [ { name: a, http: { url: 'http://x', tls: { key: k, verify: no } } } ]",
+         "2:71: wrong_type: `verify` should be true or false."),
         ("targets: [ { name: a, http: { url: 'http://x', tls: { key: k, verfy: true } } } ]",
          "2:63: unknown_key: `verfy` is not known here (did you mean `verify`?)."),
         ("pair: [1]", "2:7: wrong_type: `pair` should hold more values."),
@@ -192,11 +193,14 @@ def test_a_wrong_pattern_is_told() -> None:
     assert "is no regular expression" in one_problem("targets: [ { name: a, http: { url: 'http://x', pattern: '[' } } ]")
 
 
+KEYS = "title mode filter targets name http url equals all not rules rule codes either key".split()
+
+
 @given(
     st.recursive(
         st.booleans() | st.integers() | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from("title mode filter targets name http url equals all not rules rule codes either key".split()), inner, max_size=4),
+        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
         max_leaves=12,
     )
 )

@@ -11,7 +11,8 @@ from transforms.declaration.quantities import Duration, Size
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("30s", 30.0), ("5m", 300.0), ("24h", 86400.0), ("7d", 604800.0), ("500ms", 0.5), ("1.5s", 1.5), ("0s", 0.0), (2.5, 2.5)]
+    ("text", "value"),
+    [("30s", 30.0), ("5m", 300.0), ("24h", 86400.0), ("7d", 604800.0), ("500ms", 0.5), ("1.5s", 1.5), ("0s", 0.0), (2.5, 2.5)],
 )
 def test_durations_are_seconds(text: Any, value: float) -> None:
     assert TypeAdapter(Duration).validate_python(text) == value

@@ -186,13 +186,16 @@ def test_hl7_is_written() -> None:
 
 
 def test_text_is_rendered() -> None:
-    rendered = step("render: { template: \"{{ get('PID-5.1') }};{% for v in all('OBX-3.1') %}{{ v }},{% endfor %}\", media_type: text/csv }")(document())
+    template = "{{ get('PID-5.1') }};{% for v in all('OBX-3.1') %}{{ v }},{% endfor %}"
+    rendered = step(f'render: {{ template: "{template}", media_type: text/csv }}')(document())
     assert (rendered.media_type, rendered.body) == ("text/csv", "Doe;GLU,COL,GLU,")
     resource = Document(FHIR_JSON, {"id": "x"}, CONTEXT)
     assert step("render: { template: '{{ resource.id }}' }")(resource).body == "x"
 
 
-@pytest.mark.parametrize("template", ["{{ nothing }}", "{{ get.__globals__ }}", "{{ ''.__class__.__mro__ }}", "{% for x in range(10**9) %}x{% endfor %}"])
+@pytest.mark.parametrize(
+    "template", ["{{ nothing }}", "{{ get.__globals__ }}", "{{ ''.__class__.__mro__ }}", "{% for x in range(10**9) %}x{% endfor %}"]
+)
 def test_a_template_that_fails_or_reaches_out_is_an_error(template: str) -> None:
     with pytest.raises((MessageError, OverflowError)):
         step(f'render: {{ template: "{template}" }}')(document())
