@@ -107,21 +107,17 @@ def properties(type_name: str) -> Mapping[str, tuple[Element, str]]:
 def element(type_name: str, path: str) -> Element | None:
     """The element at a dotted path below a type; None where R4 has none.
 
-    Choices may be named either way: `element("Observation", "value")`, and through `valueQuantity.unit`.
+    Choices may be named either way: `element("Observation", "value.unit")` looks through all its types, `valueQuantity.unit`
+    through one.
     """
-    found: Element | None = None
-    for name in path.split("."):
-        found, type_name = _step(type_name, name)
-        if found is None:
-            return None
-    return found
-
-
-def _step(type_name: str, name: str) -> tuple[Element | None, str]:
-    """One name below a type: the element, and the type to go on from."""
-    if child := children(type_name).get(name):
-        return child, child.types[0]
-    return properties(type_name).get(name, (None, ""))
+    name, _, rest = path.partition(".")
+    child = children(type_name).get(name)
+    types = child.types if child else ()
+    if child is None and name in properties(type_name):
+        child, *types = properties(type_name)[name]
+    if child is None or not rest:
+        return child
+    return next((below for each in types if (below := element(each, rest))), None)
 
 
 def _element(path: str, least: int, most: int, types: list[str], strength: str = "", value_set: str = "") -> Element:

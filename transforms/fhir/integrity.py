@@ -108,7 +108,7 @@ def _reference_fault(target: str, targets: frozenset[str], within: Mapping[str, 
         else:
             kind = _literal_type(target)
     if targets and kind and kind not in targets:
-        return "value", f"points at a {kind}, which is none of {', '.join(sorted(targets))}"
+        return "value", f"points at {with_article(kind)}, which is none of {', '.join(sorted(targets))}"
     return None
 
 
@@ -119,6 +119,11 @@ def _literal_type(target: str) -> str:
         return target if target in resource_types() else ""
     kind = parts[-1] if "?" in target else parts[-2]
     return kind if kind in resource_types() else ""
+
+
+def with_article(name: str) -> str:
+    """`an Observation`, `a Patient`, `a uri`."""
+    return f"{'an' if name[0] in 'aeioAEIO' or name.startswith('unsigned') else 'a'} {name}"
 
 
 def _contained_faults(resource: Resource, references: Found) -> Iterator[Fault]:

@@ -42,19 +42,19 @@ def of_error(error: MessageError) -> Outcome:
         "code": ISSUE_TYPES[error.code],
         "details": {"coding": [coding], "text": f"{error.place}: {error.why}"},
         **({"diagnostics": error.origin} if error.origin else {}),
-        "expression": [error.place],
+        "location": [error.place],  # `expression` is for FHIRPath, and this is a place in HL7 v2
     }
     return _outcome([issue])
 
 
 def of_issues(issues: Iterable[Issue]) -> Outcome:
     """What validation found; with none, an outcome that says so (an OperationOutcome has at least one issue)."""
-    return _outcome([_entry(i.severity, i.code, f"{i.place} {i.text}", i.place) for i in issues] or [ALL_OK])
+    return _outcome([{**_entry(i.severity, i.code, str(i)), "expression": [i.place]} for i in issues] or [ALL_OK])
 
 
 def of_problems(problems: Iterable[Problem]) -> Outcome:
     """What is wrong with a configuration, each with its `file:line:column`."""
-    return _outcome([_entry(p.severity, "invalid", str(p), f"{p.file}:{p.line}:{p.column}") for p in problems] or [ALL_OK])
+    return _outcome([{**_entry(p.severity, "invalid", str(p)), "location": [f"{p.file}:{p.line}:{p.column}"]} for p in problems] or [ALL_OK])
 
 
 def sentence(outcome: object) -> str:
@@ -72,8 +72,8 @@ def sentence(outcome: object) -> str:
 ALL_OK = {"severity": "information", "code": "informational", "details": {"text": "Nothing is wrong"}}
 
 
-def _entry(severity: str, code: str, text: str, place: str) -> Outcome:
-    return {"severity": severity, "code": code, "details": {"text": text}, "expression": [place]}
+def _entry(severity: str, code: str, text: str) -> Outcome:
+    return {"severity": severity, "code": code, "details": {"text": text}}
 
 
 def _outcome(issues: list[Outcome]) -> Outcome:

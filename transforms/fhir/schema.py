@@ -32,6 +32,9 @@ PRIMITIVES: Mapping[str, Schema] = {
 }
 """Primitives whose form is said otherwise than by the specification's regular expression, which for these costs more or says less."""
 
+SOME_RESOURCE: Schema = {"type": "object", "required": ["resourceType"], "properties": {"resourceType": {"type": "string"}}}
+"""What stands inside another resource is held against its own type's schema."""
+
 URI_TYPES = ("uri", "url", "canonical")
 
 
@@ -118,7 +121,7 @@ def _properties(element: Element, type_name: str, definitions: dict[str, Schema]
     """An element's JSON property, and for a primitive its twin `_name` that holds extensions."""
     name = element.property_for(type_name)
     if type_name in ("Resource", "xhtml"):
-        value = {"type": "object", "required": ["resourceType"]} if type_name == "Resource" else _define(type_name, definitions)
+        value = dict(SOME_RESOURCE) if type_name == "Resource" else _define(type_name, definitions)
         return {name: _listed(value) if element.many else value}
     value = _bound(element, type_name, _define(type_name, definitions))
     if type_name not in primitive_types():

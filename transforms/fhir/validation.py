@@ -55,10 +55,13 @@ def validate(body: object) -> list[Issue]:
     return issues or _integrity(body, body["resourceType"])
 
 
-@cache
-def _accepts(type_name: object) -> Callable[[Resource], bool]:
+def _accepts(type_name: str) -> Callable[[Resource], bool]:
     """Whether a resource fits its type's schema; of what is no type, none does."""
-    return _validator(type_name).is_valid if isinstance(type_name, str) and type_name in resource_types() else lambda _: False
+    return _validator(type_name).is_valid if type_name in resource_types() else _nothing
+
+
+def _nothing(_: Resource) -> bool:
+    return False
 
 
 @cache
@@ -69,7 +72,7 @@ def _validator(type_name: str) -> Draft202012Validator:
 def _fits(body: Resource) -> bool:
     """A resource, and what it holds, fit their schemas."""
     kind = body.get("resourceType")
-    if not _accepts(kind)(body):
+    if not isinstance(kind, str) or not _accepts(kind)(body):
         return False
     if kind == "Bundle":
         return all(map(_entry_fits, body.get("entry", ())))
@@ -175,11 +178,11 @@ def _issues(error: ValidationError, kind: str, place: str) -> Iterator[Issue]:
         case "enum":
             yield Issue("error", "code-invalid", here, _comment(error, kind) or _wrong_code(path, kind))
         case "pattern" | "minimum" | "maximum" | "const":
-            yield Issue("error", "value", here, _comment(error, kind) or f"has not the form of a {_type_at(path, kind)}")
+            yield Issue("error", "value", here, _comment(error, kind) or f"has not the form of {_type_at(path, kind)}")
         case _:
             comment = _comment(error, kind)
             code = "required" if comment.startswith("lacks ") else "invariant" if comment else "value"
-            yield Issue("error", code, here, comment or f"has not the form of a {_type_at(path, kind)}")
+            yield Issue("error", code, here, comment or f"has not the form of {_type_at(path, kind)}")
 
 
 def _comment(error: ValidationError, kind: str) -> str:
@@ -204,7 +207,7 @@ def _at(path: list[str | int], kind: str) -> tuple[Element | None, str]:
 
 
 def _type_at(path: list[str | int], kind: str) -> str:
-    return _at(path, kind)[1] or "known type"
+    return integrity.with_article(_at(path, kind)[1] or "known type")
 
 
 def _wrong_type(path: list[str | int], kind: str) -> str:
