@@ -108,7 +108,10 @@ class MakeShape:
     identify: str = ""
     verb: str = ""
     into: str = ""
+    wrap: Any = None
     contain_in: tuple[str, ...] | None = None
+    repeat: str = ""
+    lines: str = ""
 
 
 @declaration(frozen=True, config=STRICT)
@@ -217,7 +220,10 @@ class Make:
     identify: str = ""
     verb: str = ""
     into: str = ""
-    contain_in: tuple[str, ...] | None = None
+    wrap: Any = None
+    contain_in: tuple[str, ...] | None = None  # makes that hold it where it is no entry; None: whatever refers to it
+    repeat: Source | None = None  # made once for each repetition of that field
+    lines: Source | None = None  # neighbours that are lines of one text become one
 
 
 @dataclass(frozen=True)
@@ -368,7 +374,10 @@ def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
         shape.identify,
         shape.verb,
         shape.into,
+        shape.wrap,
         shape.contain_in,
+        source(shape.repeat) if shape.repeat else None,
+        source(shape.lines) if shape.lines else None,
     )
 
 

@@ -1,0 +1,217 @@
+"""All maps and tables of an installation: the package's own, and over them a site's; checked together, compiled on demand.
+
+A site's file wins over the package's of the same name; with `extends:` it changes single rules of it, by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, TypeVar
+
+from transforms.declaration.suggestions import did_you_mean
+from transforms.document import Context
+from transforms.errors import ConfigurationError, Problem
+from transforms.hl7.message import Message
+from transforms.mapping.checking import check_message_map, check_segment_map, in_order
+from transforms.mapping.compiler import Kit
+from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
+from transforms.mapping.functions.registry import functions, predicates
+from transforms.mapping.ledger import Reads
+from transforms.mapping.making import write_module
+from transforms.mapping.options import MapOptions
+from transforms.mapping.provenance import Explanation, explained
+from transforms.mapping.to_fhir import AnyConverter, Converter
+
+D = TypeVar("D", SegmentMap, MessageMap, Table)
+DELIMITERS = 1 << 1 | 1 << 2  # MSH-1 and MSH-2: they are how the message was read
+
+
+@dataclass(frozen=True)
+class Library:
+    """Maps and tables by name."""
+
+    segment_maps: Mapping[str, SegmentMap]
+    message_maps: Mapping[str, MessageMap]
+    tables: Mapping[str, Table]
+    _converters: dict[tuple[str, MapOptions, bool], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @staticmethod
+    def load(site_maps: Mapping[str, str] | None = None, paths: Mapping[str, str] | None = None) -> Library:
+        """The package's maps, and a site's over them (file name -> YAML; `paths`: file name -> how problems name it).
+
+        Raises ConfigurationError with every problem.
+        """
+        problems: list[Problem] = []
+        own = dict(packaged())
+        site: dict[str, Definition] = {}
+        for name, text in sorted((site_maps or {}).items()):
+            stem = name.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
+            found = read_definition(stem, text, (paths or {}).get(name, name), problems)
+            if found is not None:
+                site[_key(stem, found)] = found
+        merged = {name: _extended(name, {**own, **site}, own, problems, ()) for name in {**own, **site}}
+        library = _sorted(merged)
+        problems += library.problems() if site else _package_problems(library)
+        if any(each.severity == "error" for each in problems):
+            raise ConfigurationError(in_order(problems))
+        return library
+
+    def kit(self, options: MapOptions) -> Kit:
+        """What maps may name."""
+        return Kit(functions(), predicates(), self.tables, options)
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the maps' meaning."""
+        kit = self.kit(MapOptions())
+        found: list[Problem] = []
+        for each in self.segment_maps.values():
+            found += check_segment_map(each, kit)
+        for other in self.message_maps.values():
+            found += check_message_map(other, self.segment_maps, kit)
+        return found
+
+    def converter(self, name: str = "auto", options: MapOptions = MapOptions()) -> Converter | AnyConverter:
+        """The converter of a message map, compiled once; `auto`: the map that the message's structure asks for."""
+        return self._converter(name, options, explain=False)
+
+    def explain(self, name: str = "auto", options: MapOptions = MapOptions()) -> Callable[[Message, Context], list[Explanation]]:
+        """A function that says of every leaf of a message's Bundle which rule wrote it and from where."""
+        converter = self._converter(name, options, explain=True)
+
+        def explain(message: Message, context: Context) -> list[Explanation]:
+            converted, conversion = converter.run(message, context)
+            return explained(converted.bundle, conversion)
+
+        return explain
+
+    def _converter(self, name: str, options: MapOptions, *, explain: bool) -> Converter | AnyConverter:
+        key = (name, options, explain)
+        if key not in self._converters:
+            if name == "auto":
+                by_structure = {each: map_name for map_name, found in self.message_maps.items() for each in found.messages}
+                self._converters[key] = AnyConverter({each: self._converter(map_name, options, explain=explain) for each, map_name in by_structure.items()})
+            else:
+                self._converters[key] = self._compiled(name, options, explain=explain)
+        return self._converters[key]
+
+    def _compiled(self, name: str, options: MapOptions, *, explain: bool) -> Converter:
+        found = self.message_maps.get(name)
+        if found is None:
+            raise KeyError(f"there is no message map {name}{did_you_mean(name, self.message_maps)}")
+        module = write_module(found, self.segment_maps, self.kit(options), explain=explain)
+        always = {"MSH": DELIMITERS}
+        for place in found.drop:
+            always[place.segment] = always.get(place.segment, 0) | 1 << place.field
+        return Converter(found, module, options, Reads(always))
+
+    # for tests
+
+    def rules(self) -> Iterator[tuple[str, Rule]]:
+        """Every rule, by the name `without` takes: `OBX_Observation/status`."""
+        for each in self.segment_maps.values():
+            for rule in each.rules:
+                yield f"{each.name}/{rule.name}", rule
+
+    def without(self, rule_name: str) -> Library:
+        """The same library, one rule gone."""
+        map_name, _, name = rule_name.partition("/")
+        found = self.segment_maps[map_name]
+        rules = tuple(each for each in found.rules if each.name != name)
+        if len(rules) == len(found.rules):
+            raise KeyError(f"there is no rule {rule_name}")
+        return Library({**self.segment_maps, map_name: replace(found, rules=rules)}, self.message_maps, self.tables)
+
+
+def _key(stem: str, found: Definition) -> str:
+    return f"table {found.name}" if isinstance(found, Table) else stem
+
+
+def _sorted(definitions: Mapping[str, Definition]) -> Library:
+    ordered = [definitions[name] for name in sorted(definitions)]
+
+    def of(kind: type[D]) -> dict[str, D]:
+        return {each.name: each for each in ordered if isinstance(each, kind)}
+
+    return Library(of(SegmentMap), of(MessageMap), of(Table))
+
+
+@cache
+def packaged() -> Mapping[str, Definition]:
+    """The package's own maps and tables.  Raises ConfigurationError where one cannot be read."""
+    problems: list[Problem] = []
+    found: dict[str, Definition] = {}
+    for path, text in _files(files("transforms.mapping").joinpath("maps"), "maps"):
+        stem = path.rpartition("/")[2].removesuffix(".yaml")
+        definition = read_definition(stem, text, path, problems)
+        if definition is not None:
+            found[_key(stem, definition)] = definition
+    if any(each.severity == "error" for each in problems):
+        raise ConfigurationError(in_order(problems))
+    return found
+
+
+def _files(folder: Traversable, path: str) -> Iterable[tuple[str, str]]:
+    for each in sorted(folder.iterdir(), key=lambda each: each.name):
+        if each.is_dir():
+            yield from _files(each, f"{path}/{each.name}")
+        elif each.name.endswith(".yaml"):
+            yield f"{path}/{each.name}", each.read_text(encoding="utf-8")
+
+
+_checked: list[Problem] | None = None
+
+
+def _package_problems(library: Library) -> list[Problem]:
+    """Problems of the package's maps alone: looked for once a process."""
+    global _checked
+    if _checked is None:
+        _checked = library.problems()
+    return _checked
+
+
+def _extended(name: str, all_of_them: Mapping[str, Definition], own: Mapping[str, Definition], problems: list[Problem], seen: tuple[str, ...]) -> Definition:
+    """A definition with what it extends worked in."""
+    found = all_of_them[name]
+    if not found.extends:
+        return found
+    wanted = f"table {found.extends}" if isinstance(found, Table) else found.extends
+    if wanted == name and all_of_them[name] is not own.get(name):
+        base = own.get(name)
+    elif wanted in seen or wanted == name:
+        problems.append(found.spot.at("extends").problem("circle", f"`{found.extends}` extends this map in turn."))
+        return found
+    else:
+        base = _extended(wanted, all_of_them, own, problems, (*seen, name)) if wanted in all_of_them else None
+    if base is None or type(base) is not type(found):
+        known = did_you_mean(found.extends, [each.removeprefix("table ") for each in all_of_them])
+        problems.append(found.spot.at("extends").problem("unknown_map", f"There is no `{found.extends}` to extend{known}."))
+        return found
+    return _merged(base, found)
+
+
+def _merged(base: Definition, change: Definition) -> Definition:
+    if isinstance(base, SegmentMap) and isinstance(change, SegmentMap):
+        return replace(change, segment=base.segment, type=base.type, rules=_replaced(base.rules, change.rules), tests=(*base.tests, *change.tests))
+    if isinstance(base, MessageMap) and isinstance(change, MessageMap):
+        return replace(
+            change,
+            messages=change.messages or base.messages,
+            arrange=change.arrange or base.arrange,
+            part=change.part or base.part,
+            makes=_replaced(base.makes, change.makes),
+            drop=(*base.drop, *change.drop),
+        )
+    if isinstance(base, Table) and isinstance(change, Table):
+        return replace(change, codes={**base.codes, **change.codes}, otherwise=change.otherwise or base.otherwise)
+    return change
+
+
+def _replaced(base: tuple[Any, ...], changes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What `changes` names anew in its old place, what is new behind it."""
+    by_name = {each.name: each for each in changes}
+    kept = [by_name.pop(each.name, each) for each in base]
+    return (*kept, *by_name.values())

@@ -1,0 +1,236 @@
+"""HL7 v2 to FHIR: a message in, the pure Bundle out, with parts, ledger and notes.
+
+Pure: what time it is, whose site it is and where the sender stands come in with the context.  Code is written once for a map
+and its options, bound once for an environment (a sender's delimiters, version, zone, and the site's identity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from transforms.document import WHOLE, Context, Identity, Note, Part
+from transforms.errors import ErrorCode, MessageError
+from transforms.hl7.groups import group
+from transforms.hl7.lines import segments_of
+from transforms.hl7.message import Message
+from transforms.hl7.structures import structure_of
+from transforms.mapping.arrangement import Plan, make_plan
+from transforms.mapping.definition import MessageMap
+from transforms.mapping.grouping import ARRANGEMENTS
+from transforms.mapping.identity import namer
+from transforms.mapping.ledger import Reads, left_over
+from transforms.mapping.making import Module
+from transforms.mapping.moments import instant, zone_of
+from transforms.mapping.options import MapOptions
+from transforms.mapping.outcome import Outcome
+from transforms.mapping.preparation import Preparation
+from transforms.mapping.reading import Reading
+from transforms.mapping.runtime import GENERATED, Call, Choices, Conversion, Truths, plain
+
+ENVIRONMENTS = 64  # senders whose memos are kept
+PLANS = 2000  # sequences of segments whose plans are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of a message."""
+
+    bundle: dict[str, Any]
+    parts: tuple[Part, ...] = WHOLE
+    leftover: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A plan with what follows from it."""
+
+    plan: Plan
+    pads: tuple[list[str], ...]
+    deviations: tuple[Note, ...]
+    watch: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What holds for all messages of one sender: generated functions with their memos."""
+
+    makes: tuple[Callable[..., None], ...]
+    late: tuple[tuple[int, Callable[..., None]], ...]
+    name: Callable[[str], str]
+    issuer: dict[str, str]
+    sender: tuple[str, str]
+    version: str
+    systems: dict[str, str]
+    codes: dict[str, str]
+    held: tuple[Any, ...]  # what the environment's key speaks of by id, kept alive
+
+
+class Converter:
+    """A message map under options, ready to convert messages."""
+
+    def __init__(self, message_map: MessageMap, module: Module, options: MapOptions, reads: Reads) -> None:
+        self.map, self.module, self.options = message_map, module, options
+        self._reads = reads
+        self._preparation = Preparation(module)
+        self._outcome = Outcome(module)
+        self._plans: dict[tuple[str, tuple[str, ...]], _Planned] = {}
+        self._environments: dict[tuple[Any, ...], Environment] = {}
+        self._arrange = ARRANGEMENTS[message_map.arrange]
+
+    def __call__(self, message: Message, context: Context) -> Converted:
+        """Convert one message.  Raises MessageError with the rule at fault where it cannot."""
+        return self.run(message, context)[0]
+
+    def run(self, message: Message, context: Context) -> tuple[Converted, Conversion]:
+        """Convert one message, and give what is known of how it went."""
+        conversion = Conversion.__new__(Conversion)
+        try:
+            return self._convert(message, context, conversion), conversion
+        except MessageError:
+            raise
+        except Exception as error:  # a rule or function at fault: said with its place, never swallowed
+            raise _blamed(error, conversion) from error
+
+    def _convert(self, message: Message, context: Context, conversion: Conversion) -> Converted:
+        delimiters = message.delimiters
+        separator = delimiters.field
+        names, texts = segments_of(message.text, separator)
+        rows = [text.split(separator) for text in texts]
+        header = rows[0]
+        header.insert(1, separator)
+        key = (header[9] if len(header) > 9 else "", tuple(names))
+        planned = self._plans.get(key) or self._planned(key, message)
+        plan = planned.plan
+        rows = [row + pad for row, pad in zip(rows, planned.pads)]
+        rows.append([""] * 100)
+        self._begin(conversion, message, context, rows, plan)
+        steps = self._preparation(conversion, plan, planned.watch)
+        environment = self._environment(conversion, message, context, rows[0])
+        for make, instances in zip(environment.makes, steps):
+            if instances:
+                make(conversion, instances)
+        for index, late in environment.late:
+            late(conversion, steps[index])
+        return self._finished(conversion, planned, steps)
+
+    def _begin(self, conversion: Conversion, message: Message, context: Context, rows: list[list[str]], plan: Plan) -> None:
+        delimiters = message.delimiters
+        conversion.delimiters = delimiters
+        conversion.component, conversion.subcomponent = delimiters.component, delimiters.subcomponent
+        conversion.repetition, conversion.escape = delimiters.repetition, delimiters.escape
+        conversion.context, conversion.options = context, self.options
+        conversion.rows, conversion.plan = rows, plan
+        conversion.used = [0] * len(rows)
+        conversion.notes, conversion.remarks, conversion.entries = [], [], []
+        conversion.urls, conversion.ordinals, conversion.aliases, conversion.originals = {}, {}, {}, {}
+        conversion.leftover, conversion.trace, conversion.weak = [], [], []
+        nodes = plan.nodes + 1
+        conversion.outs, conversion.refs, conversion.forms = [None] * nodes, [None] * nodes, [None] * nodes
+        conversion.keys, conversion.ids = [""] * nodes, [""] * nodes
+        conversion.codec = message.encoding
+
+    def _environment(self, conversion: Conversion, message: Message, context: Context, header: list[str]) -> Environment:
+        """The environment of this message's sender; sets what a Reading says of it."""
+        offset, zone = zone_of(header[7], context.timezone)
+        identity = context.identity
+        key = (id(message.delimiters), conversion.codec, header[3], header[4], header[12], offset, zone, id(identity))
+        found = self._environments.get(key)
+        if found is None:
+            found = self._bind(conversion, header, identity)
+            if len(self._environments) >= ENVIRONMENTS:
+                self._environments.clear()
+            self._environments[key] = found
+        conversion.offset, conversion.zone = offset, zone
+        conversion.sender, conversion.version = found.sender, found.version
+        conversion.systems, conversion.codes = found.systems, found.codes
+        conversion.name, conversion.issuer = found.name, found.issuer
+        return found
+
+    def _bind(self, conversion: Conversion, header: list[str], identity: Identity) -> Environment:
+        name = namer(identity.secret)
+        reading = Reading(conversion.delimiters, conversion.context, self.options, codec=conversion.codec)
+        bound: list[Any] = []
+        calls: dict[str, Call] = {}
+        for label, kind, arguments in self.module.bound:
+            if kind == "Call":
+                calls[label] = Call(arguments[0], name)
+                bound.append(calls[label])
+            elif kind == "Memo":
+                bound.append(calls[arguments[0]].memo.get)
+            else:
+                bound.append((Truths if kind == "Truths" else Choices)(*arguments, reading))
+        makes, late = self.module.factory(bound)
+        sender = (plain(header[3], 1, 1, reading), plain(header[4], 1, 1, reading))
+        issuer = {"system": f"{identity.base.rstrip('/')}/result-key"} if identity.base else {}
+        held = (conversion.delimiters, identity)
+        return Environment(makes, late, name, issuer, sender, plain(header[12], 1, 1, reading), {}, {}, held)
+
+    def _planned(self, key: tuple[str, tuple[str, ...]], message: Message) -> _Planned:
+        if structure_of(message) not in self.map.messages:
+            raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", f"the map {self.map.name} is for {', '.join(self.map.messages)}")
+        tree = group(message)
+        names = key[1]
+        plan = make_plan(names, self._arrange(tree, self.options.obx_after_spm), self.module.sites, self.map.part)
+        pads = tuple([""] * (self.module.widest.get(name, 0) + 1) for name in names)
+        watch = tuple(index for index, name in enumerate(names) if name == "OBX")
+        planned = _Planned(plan, pads, tuple(tree.deviations), watch)
+        if len(self._plans) >= PLANS:
+            self._plans.clear()
+        self._plans[key] = planned
+        return planned
+
+    def _finished(self, conversion: Conversion, planned: _Planned, steps: list[Any]) -> Converted:
+        header = conversion.rows[0]
+        bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
+        if header[10]:
+            base = conversion.context.identity.base
+            system = {"system": f"{base.rstrip('/')}/message-control-id"} if base else {}
+            bundle["identifier"] = {**system, "value": conversion.text(header[10])}
+        if stamp := instant(header[7]):
+            bundle["timestamp"] = stamp
+            conversion.used[0] |= 1 << 7
+        bundle["entry"] = conversion.entries
+        parts = self._outcome(conversion, steps)
+        notes = (*planned.deviations, *conversion.notes) if conversion.notes else planned.deviations
+        return Converted(bundle, parts, left_over(conversion, self._reads), notes)
+
+
+class AnyConverter:
+    """Chooses the message map by the message's structure."""
+
+    def __init__(self, converters: Mapping[str, Converter]) -> None:
+        self._converters = converters  # by structure
+
+    def of(self, message: Message) -> Converter:
+        """The converter for a message.  Raises MessageError where none is for its structure."""
+        found = self._converters.get(structure_of(message))
+        if found is None:
+            raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", "no map is for messages of this type")
+        return found
+
+    def __call__(self, message: Message, context: Context) -> Converted:
+        """Convert one message."""
+        return self.of(message)(message, context)
+
+    def run(self, message: Message, context: Context) -> tuple[Converted, Conversion]:
+        """Convert one message, and give what is known of how it went."""
+        return self.of(message).run(message, context)
+
+
+def _blamed(error: Exception, conversion: Conversion) -> MessageError:
+    """What to say of an exception in generated code: the rule, its line, the place in the message."""
+    trace: TracebackType | None = error.__traceback__
+    place, origin, rule = "MSH", "", "the map"
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_code.co_filename.startswith(GENERATED) and (line := frame.f_globals["LINES"].get(trace.tb_lineno)):
+            origin, rule = f"{line.file}:{line.line}", f"rule {line.rule}"
+            position = frame.f_locals.get("i" + line.segment, -1)
+            if position >= 0:
+                place = conversion.place_of(position, line.field)
+        trace = trace.tb_next
+    return MessageError(ErrorCode.INTERNAL, place, f"{rule} failed with {type(error).__name__}", origin=origin)
