@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -12,9 +12,10 @@ from transforms.component import Resources, option, step
 from transforms.declaration.suggestions import did_you_mean
 from transforms.document import HL7, Document, Note
 from transforms.errors import ErrorCode, MessageError, OptionError
+from transforms.hl7.delimiters import Delimiters
 from transforms.hl7.editing import edited, joined
 from transforms.hl7.escapes import escape, unescape
-from transforms.hl7.message import Message, Segment
+from transforms.hl7.message import NULL, Message
 from transforms.hl7.path import parse_path
 from transforms.hl7.readers import FieldPath
 from transforms.pipeline import Action
@@ -24,6 +25,12 @@ CODING_SYSTEMS = {"loinc": "LN", "snomed": "SCT", "ucum": "UCUM", "icd10": "I10"
 
 _FREE = ((3, 6), (9, 12))
 """Where a coding may be added: CE and CWE components 4 to 6, and CWE's second alternate, 10 to 12."""
+
+NOT_THERE, NO_ROOM = "not_in_table", "no_room"
+_REMEMBERED, _KINDS = 10_000, 50
+
+Added = tuple[str, str]
+"""A repetition's new text, and why nothing was added to it (empty: something was, or nothing is wanted)."""
 
 Table = Mapping[tuple[str, str], tuple[str, str]]
 """(code, coding system or '') -> (code, display)."""
@@ -55,59 +62,78 @@ class LookUp:
         if self.table not in resources.tables:
             meant = did_you_mean(self.table, resources.tables)
             raise OptionError("table", "unknown_table", f"There is no table terminology/{self.table}.csv{meant}.")
-        table = read_table(resources.tables[self.table], self.table)
-        system = CODING_SYSTEMS.get(self.to.lower(), self.to)
+        adding = _Adding(read_table(resources.tables[self.table], self.table), CODING_SYSTEMS.get(self.to.lower(), self.to))
 
         def run(document: Document) -> Document:
             message, notes, texts = document.body, [], {}
             segments = message.each(path.segment) if path.occurrence <= 0 else message.chosen(path)
+            add = adding.for_messages_like(message)
             for segment in segments:
-                text = self._looked_up(message, segment, path.field, table, system, notes)
-                if text is not None:
-                    texts[segment.position] = text
+                before = segment.raw(path.field)
+                after = []
+                for repetition in segment.repetitions(path.field):
+                    text, outcome = add(repetition)
+                    after.append(text)
+                    if outcome:
+                        self._tell(outcome, f"{segment.place}-{path.field}", notes)
+                field = message.delimiters.repetition.join(after)
+                if field != before:
+                    fields = segment.fields.copy()
+                    fields[path.field] = field
+                    texts[segment.position] = joined(segment, fields)
             document = document.with_notes(*notes)
             return document.with_body(edited(message, texts)) if texts else document
 
         return run
 
-    def _looked_up(self, message: Message, segment: Segment, field: int, table: Table, system: str, notes: list[Note]) -> str | None:
-        """The segment's new text; None where nothing is added."""
-        raw = segment.raw(field)
-        if not raw:
-            return None
-        repetitions = segment.repetitions(field)
-        added = [self._with_coding(message, each, f"{segment.place}-{field}", table, system, notes) for each in repetitions]
-        if added == repetitions:
-            return None
-        fields = list(segment.fields)
-        fields[field] = message.delimiters.repetition.join(added)
-        return joined(segment, fields)
+    def _tell(self, outcome: str, place: str, notes: list[Note]) -> None:
+        if outcome == NO_ROOM:
+            notes.append(Note(NO_ROOM, place, "The coded field has two alternates already; no coding was added."))
+        elif self.when_missing == "error":
+            raise MessageError(ErrorCode.TABLE_VALUE, f"{place}.1", f"the code is not in table {self.table}")
+        elif self.when_missing == "note":
+            notes.append(Note(NOT_THERE, f"{place}.1", f"The code is not in table {self.table}."))
 
-    def _with_coding(self, message: Message, text: str, place: str, table: Table, system: str, notes: list[Note]) -> str:
-        delimiters = message.delimiters
+
+class _Adding:
+    """Adds a coding to the text of a field's repetition.  The same few codes come all day: what was made is remembered."""
+
+    def __init__(self, table: Table, system: str) -> None:
+        self._table, self._system = table, system
+        self._known: dict[tuple[Delimiters, str], dict[str, Added]] = {}
+
+    def for_messages_like(self, message: Message) -> Callable[[str], Added]:
+        """What adds, for messages with these delimiters and this character set."""
+        delimiters, encoding = message.delimiters, message.encoding
+        if len(self._known) > _KINDS:
+            self._known.clear()
+        known = self._known.setdefault((delimiters, encoding), {})
+
+        def add(text: str) -> Added:
+            added = known.get(text)
+            if added is None:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                added = known[text] = self._added(text, delimiters, encoding)
+            return added
+
+        return add
+
+    def _added(self, text: str, delimiters: Delimiters, encoding: str) -> Added:
         components = text.split(delimiters.component)
         code, known_as = (unescape(part, delimiters) for part in (components[0], components[2] if len(components) > 2 else ""))
-        found = table.get((code, known_as)) or table.get((code, ""))
+        found = self._table.get((code, known_as)) or self._table.get((code, ""))
         if found is None:
-            if code and code != '""':
-                self._missing(place, notes)
-            return text
-        target, display = escape(found[0], delimiters), escape(_sayable(found[1], message.encoding), delimiters)
+            return text, NOT_THERE if code and code != NULL else ""
+        target, display = escape(found[0], delimiters), escape(_sayable(found[1], encoding), delimiters)
         for start, end in _FREE:
             components += [""] * (end - len(components))
-            if (components[start], components[start + 2]) == (target, system):
-                return text  # there already
+            if (components[start], components[start + 2]) == (target, self._system):
+                return text, ""  # there already
             if not any(components[start:end]):
-                components[start:end] = target, display, system
-                return delimiters.component.join(components)
-        notes.append(Note("no_room", place, "The coded field has two alternates already; no coding was added."))
-        return text
-
-    def _missing(self, place: str, notes: list[Note]) -> None:
-        if self.when_missing == "error":
-            raise MessageError(ErrorCode.TABLE_VALUE, f"{place}.1", f"the code is not in table {self.table}")
-        if self.when_missing == "note":
-            notes.append(Note("not_in_table", f"{place}.1", f"The code is not in table {self.table}."))
+                components[start:end] = target, display, self._system
+                return delimiters.component.join(components), ""
+        return text, NO_ROOM
 
 
 def _sayable(display: str, encoding: str) -> str:
