@@ -7,15 +7,17 @@ what is read back, and closes it all again.  The states are `states.CHANNEL`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from channels import definition
 from channels.connector import Listening, Surroundings
 from channels.definition import Destination
 from channels.errors import ConnectorError
 from channels.loading import Version
+from channels.message import RawMessage, Response
 from engine.events import ChannelChanged, Events, Fault, Filtered
 from engine.events import Failed as MessageFailed
 from engine.runtime.answer import Answering
@@ -33,6 +35,7 @@ from engine.runtime.states import ChannelState, step
 from engine.runtime.versions import Unrunnable, Versions
 from engine.store.contract import Store
 from engine.store.records import DeliveryRow, DeliveryStatus, MessageRow, MessageStatus, SearchKeys
+from transforms.errors import ConfigurationError
 
 C = ChannelState
 GRACE = 10.0  # seconds that what is under way has to be answered or settled when a channel stops
@@ -67,6 +70,7 @@ class Channel:
         self._retry: asyncio.TimerHandle | None = None
         self._wait = AGAIN[0]
         self._wanted = C.STOPPED  # what people or the deployment want: started, paused or stopped
+        self._closed = True  # no destination is open: newcomers are left to the store
         self._turn = asyncio.Lock()  # one change of state at a time
         self._to(C.DEPLOYED)
 
@@ -115,19 +119,18 @@ class Channel:
         try:
             await self._open_destinations()
             await self.open_door()
-        except ConnectorError as error:
-            await self._failed(str(error))
+        except (ConnectorError, ConfigurationError) as error:
+            self._failed(str(error))
         except Exception as error:  # a connector may raise anything; others must go on
             self.plant.events.tell(Fault(f"start of {self.name}", type(error).__name__))
-            await self._failed(f"it could not be started ({type(error).__name__})")
+            self._failed(f"it could not be started ({type(error).__name__})")
         else:
             self._wait = AGAIN[0]
             self._to(C.STARTED)
-            if self._wanted is C.PAUSED and self._listening is not None:
-                self._listening.pause()
+            if self._wanted is C.PAUSED:
                 self._to(C.PAUSED)
 
-    async def _failed(self, why: str) -> None:
+    def _failed(self, why: str) -> None:
         if self.state is C.FAILED:
             self.why = why
         else:
@@ -146,8 +149,7 @@ class Channel:
 
     async def _close(self, grace: float) -> None:
         await self.close_door(grace)
-        await asyncio.gather(*(outlet.close(grace) for outlet in self.outlets.values()))
-        self.outlets.clear()
+        await self._close_destinations(grace)
 
     # -- the source
 
@@ -155,7 +157,18 @@ class Channel:
         """Listen, if it does not yet."""
         if self._listening is None:
             assert self.intake is not None
-            self._listening = await self._opened.channel.source.declaration.open(self._surroundings("source"), self.intake.receive)
+            self._listening = await self._opened.channel.source.declaration.open(self._surroundings("source"), self.receive)
+            if self._wanted is C.PAUSED:
+                self._listening.pause()
+
+    async def reopen_door(self) -> None:
+        """Listen again after the door was closed; where that fails, the channel has failed, and it is tried again."""
+        async with self._turn:
+            if self.state in (C.STARTED, C.PAUSED) and self._listening is None:
+                try:
+                    await self.open_door()
+                except ConnectorError as error:
+                    self._failed(str(error))
 
     async def close_door(self, grace: float = GRACE) -> None:
         """Stop listening; what is in hand is answered within `grace` seconds."""
@@ -172,17 +185,77 @@ class Channel:
             if running is not None:
                 running.reload()
 
-    # -- destinations
+    def receive(self, raw: RawMessage) -> Awaitable[Response]:
+        """The door, whichever version is today's."""
+        assert self.intake is not None
+        return self.intake.receive(raw)
+
+    async def replay(self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool) -> int:
+        """Take charge of a message once more; its new id."""
+        if self.intake is None:
+            self._opened = self.version.opened()
+            await self._use()
+        assert self.intake is not None
+        return await self.intake.replay(original, dispatch, digest, destinations, force)
+
+    # -- versions and destinations
+
+    async def replace(self, version: Version) -> None:
+        """Go on under another version: of source and destinations, only what changed is restarted.
+
+        Raises ConfigurationError, and goes on as before, where the version's references cannot be resolved.
+        """
+        opened = version.opened()
+        async with self._turn:
+            before, now = self._opened.channel, opened.channel
+            self.version, self._opened = version, opened
+            running = self.state in (C.STARTED, C.PAUSED)
+            if not running:
+                self.intake = None
+            if self.state is C.FAILED:
+                await self._close_destinations(GRACE)
+                await self._open()
+            elif running:
+                await self._restart(_source(before) != _source(now), _sent_how(before) != _sent_how(now))
+
+    async def _restart(self, source: bool, destinations: bool) -> None:
+        paused = self.state is C.PAUSED
+        if source:
+            await self.close_door()
+        if destinations:
+            await self._close_destinations(GRACE)
+        await self._use()
+        if source or destinations:
+            self._wanted = C.PAUSED if paused else C.STARTED
+            self._to(C.STOPPING)
+            self._to(C.STOPPED)
+            await self._open()
+
+    async def _use(self) -> None:
+        """Take in messages under the version that was opened."""
+        dispatch = await self.versions.use(self.version, self._opened)
+        self.intake = Intake(self, dispatch, self.version.digest, Answering(self._opened.channel, self.plant.world), self.plant)
+        for destination in self._opened.channel.destinations:
+            if destination.name in self.outlets:
+                self.outlets[destination.name].delivering.register.mode = self._opened.channel.report_mode
 
     async def _open_destinations(self) -> None:
-        """Make today's version run: opened once, kept while only the door has to be opened again."""
-        if self.intake is None or self.versions.today is not self.version:
+        if self.intake is None:
             self._opened = self.version.opened()
-            dispatch = await self.versions.use(self.version, self._opened)
-            self.intake = Intake(self, dispatch, self.version.digest, Answering(self._opened.channel, self.plant.world), self.plant)
+            await self._use()
         for destination in self._opened.channel.destinations:
             if destination.name not in self.outlets:
                 await self._open_destination(destination)
+        self._closed = False
+        for outlet in self.outlets.values():
+            await outlet.start()
+
+    async def _close_destinations(self, grace: float) -> None:
+        """Let what is under way be settled; everything else is read again when destinations are open again."""
+        self._closed = True
+        await asyncio.gather(*(outlet.close(grace) for outlet in self.outlets.values()))
+        self.outlets.clear()
+        self.hands = Hands()
 
     async def _open_destination(self, destination: Destination) -> None:
         plant, connector = self.plant, destination.connector.declaration
@@ -197,7 +270,6 @@ class Channel:
         delivering = Delivering(policy, sending, self.hands, plant.settling, register, plant.events, plant.world)
         outlet = Outlet(delivering, self, plant.settling, plant.store, plant.events, plant.world, self._opened.channel.window)
         self.outlets[destination.name] = outlet
-        await outlet.start()
 
     def _surroundings(self, scope: str) -> Surroundings:
         plant = self.plant
@@ -214,6 +286,11 @@ class Channel:
 
         Returns the message as it is in hand (it may be already: a reader of the backlog can be quicker), None if it no longer is.
         """
+        if self._closed:
+            hand.missing = set(plan.deliveries)
+            self.hands.take(hand)
+            self.plant.settling.let_go(hand, self.hands)
+            return None
         known = self.hands.by_id.get(hand.id)
         if known is not None and known is not hand:
             known.first, known.answer = hand.first, known.answer or hand.answer
@@ -309,3 +386,16 @@ class Channel:
             assert plan.error is not None
             events.tell(MessageFailed(self.name, hand.id, plan.error.code.code, plan.error.place, plan.error.origin))
         self.plant.settling.soon(plan.settlement(hand.id, hand.answer), partial(self.hands.committed, hand))
+
+
+def _source(channel: definition.Channel) -> object:
+    """What a source is opened by."""
+    return channel.source.name, channel.source.declaration
+
+
+def _sent_how(channel: definition.Channel) -> object:
+    """What destinations are opened by: all of their declarations but what the pipeline does."""
+    return [
+        (one.name, one.connector.name, one.connector.declaration, one.retry, one.on_dead_letter, one.on_unsure, one.in_flight)
+        for one in channel.destinations
+    ] + [channel.window]

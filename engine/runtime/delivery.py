@@ -67,7 +67,7 @@ class Delivering:
         self.under_way = 0  # attempts being made now
         self.on_over: Callable[[Lane, Delivery], None] = lambda lane, delivery: None
         self.on_dead: Callable[[Lane, Delivery], None] = lambda lane, delivery: None
-        self._hands, self._settling, self._register, self._events = hands, settling, register, events
+        self.register, self._hands, self._settling, self._events = register, hands, settling, events
         self._loop, self._now, self._chance = world.loop, world.now, world.chance
         self._probe: TimerHandle | None = None
         self._judges = {
@@ -104,7 +104,7 @@ class Delivering:
         try:
             part = delivery.document.parts[0]
             if part.facts or part.entries is not None:
-                admission = await self._register.admit(delivery)
+                admission = await self.register.admit(delivery)
             outcome = admission.outcome or await self._attempt(delivery, admission)
         except CancelledError:
             admission.release()
@@ -127,7 +127,7 @@ class Delivering:
             delivery.written = True
             row = delivery.row(D.SENDING, self._now(), code=RELEASED if delivery.released else "")
             await self._settling.settle(hand.written(row))
-        return await self.sending.send(Outgoing(admission.document, hand.id, hand.control_id, delivery.attempts + 1))
+        return await self.sending.send(Outgoing(admission.document, hand.id, hand.control_id, delivery.attempts + 1, delivery.part, delivery.destination))
 
     def _after(self, lane: Lane, delivery: Delivery) -> None:
         """What the delivery came to is durable."""
@@ -155,7 +155,7 @@ class Delivering:
     def _over(self, delivery: Delivery, status: DeliveryStatus, outcome: Outcome, admission: Admission, now: float) -> Settlement:
         delivery.status, delivery.next_try = status, 0.0
         return delivery.hand.finish(
-            delivery, delivery.row(status, now, outcome), self._register.scope, outcome.learned, admission.rows if status is D.SENT else ()
+            delivery, delivery.row(status, now, outcome), self.register.scope, outcome.learned, admission.rows if status is D.SENT else ()
         )
 
     def _sent(self, lane: Lane, delivery: Delivery, outcome: Outcome, admission: Admission, began: float) -> Settlement:

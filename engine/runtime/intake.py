@@ -17,6 +17,7 @@ from engine.runtime.dispatch import Dispatch
 from engine.runtime.in_hand import Delivery, InHand
 from engine.runtime.keys import duplicate_key
 from engine.runtime.plan import Plan, broken, refused
+from engine.runtime.versions import Unrunnable
 from engine.store.contract import StoreUnavailable
 from engine.store.records import Answer, Arrival, MessageRow, MessageStatus, SearchKeys, Settlement
 from transforms.document import HL7, Document
@@ -191,7 +192,7 @@ class Intake:
 
     # -- replays
 
-    async def replay(self, original: MessageRow, dispatch: Dispatch, digest: str, destinations: tuple[str, ...], force: bool) -> int:
+    async def replay(self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool) -> int:
         """Take charge of a message once more, for some or all of its destinations.  Returns its new id."""
         root = original.replay_of or original.id
         arrival = Arrival(

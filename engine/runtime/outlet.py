@@ -15,14 +15,15 @@ from engine.events import Events, Fault, Held
 from engine.runtime.backlog import BYTES, Backlog, Unsettled
 from engine.runtime.delivery import Delivering, World
 from engine.runtime.dispatch import Dispatch
-from engine.runtime.in_hand import Delivery, Hands, InHand
+from engine.runtime.in_hand import Delivery, Hands, InHand, closed
 from engine.runtime.lanes import Lane
 from engine.runtime.parking import Parking
 from engine.runtime.plan import Plan
 from engine.runtime.settling import Settling
+from engine.runtime.states import outcome
 from engine.runtime.versions import Unrunnable
 from engine.store.contract import Store
-from engine.store.records import DeliveryRow, DeliveryStatus, MessageRow, Settlement
+from engine.store.records import DeliveryRow, DeliveryStatus, MessageRow, MessageStatus, Settlement
 
 D = DeliveryStatus
 
@@ -47,8 +48,9 @@ class Outlet:
         self._home, self._settling, self._store, self._events, self._now = home, settling, store, events, world.now
         self._window, self._enough = window, max(1, window // 4)
         self.unsettled = home.unsettled
+        self._started = False
         self.backlog = Backlog(hands, world.loop, self)
-        self.parking = Parking(delivering, hands, settling, store, self._bring, world.now)
+        self.parking = Parking(delivering, hands, settling, store, self._bring, lambda id: id <= self.backlog.cursor, world.now)
         self.forced: set[tuple[int, int]] = set()  # held, and sent all the same because a person said so
         delivering.on_over, delivering.on_dead = self._over, self.parking.dead
 
@@ -134,7 +136,10 @@ class Outlet:
         hand = self._hands.by_id.get(message.id)
         if hand is None:
             hand = InHand(message.id, message.control_id, message.received, len(message.content), message.force, message.replay_of)
-            hand.statuses = {(one.destination, one.part): one.status for one in await self._store.deliveries(message.id)}
+            rows = await self._store.deliveries(message.id)
+            settled = message.status is not MessageStatus.RECEIVED
+            hand.statuses = {(one.destination, one.part): one.status for one in rows} if settled else closed(rows)
+            hand.missing = {name for name, ds in plan.deliveries.items() if any((name, d.part) not in hand.statuses for d in ds)} - {self.name}
         if delivery is None:  # the version of the day cannot be run any more
             await self._given_up(hand, row, plan)
             return None
@@ -157,10 +162,34 @@ class Outlet:
         changed = replace(row, status=D.DEAD_LETTER, code="not_made", reason=why, changed=self._now())
         await self._settling.settle(hand.written(changed))
 
+    # -- what people decide
+
+    async def decide(self, row: DeliveryRow, message: MessageRow, again: bool, force: bool) -> None:
+        """Send a dead letter (or an unsure or held delivery) again, or dismiss it.  `force`: also what may not leave as it is."""
+        status = D.QUEUED if again else D.DISMISSED
+        reason = "a person sends it again" if again else "a person dismissed it"
+        changed = replace(row, status=status, attempts=0, next_try=0.0, code="released" if again else "dismissed", reason=reason, changed=self._now())
+        if again and force:
+            self.forced.add((row.message_id, row.part))
+        hand = self._hands.by_id.get(row.message_id)
+        if hand is not None:
+            hand.statuses[self.name, row.part] = status
+        come_to = None
+        if message.status is not MessageStatus.RECEIVED:
+            statuses = {(one.destination, one.part): one.status for one in await self._store.deliveries(row.message_id)}
+            come_to = outcome({**statuses, (self.name, row.part): status}.values())
+        await self._settling.settle(Settlement(row.message_id, come_to, (changed,)))
+        if hand is not None and not again:
+            self._hands.committed(hand)
+        self.parking.release(row.lane, row.message_id, row.part)
+
     # -- life
 
     async def start(self) -> None:
-        """Find what was left when the engine last stopped, and begin."""
+        """Find what was left when the engine last stopped, and begin; nothing if it has begun."""
+        if self._started:
+            return
+        self._started = True
         await self.parking.recover()
         self.parking.start()
         self.backlog.read_on()

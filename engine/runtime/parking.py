@@ -27,7 +27,7 @@ SCAN = 500  # rows read at once when the engine starts
 WAITS = "parked"  # code of a row that waits for its lane
 
 Bring = Callable[[DeliveryRow, MessageRow], Awaitable[Delivery | None]]
-"""A delivery made again from its row and its message, in hand; None if that is impossible (and written so)."""
+"""A delivery made again from its row and its message, in hand; None if it may not or cannot be sent (and that is written)."""
 
 
 class _Parked:
@@ -43,11 +43,12 @@ class _Parked:
 
 
 class Parking:
-    """The parked lanes of one destination."""
+    """The parked lanes of one destination.  `passed` says whether the reader of the backlog is past a message."""
 
-    def __init__(self, delivering: Delivering, hands: Hands, settling: Settling, store: Store, bring: Bring, now: Callable[[], float]) -> None:
+    def __init__(self, delivering: Delivering, hands: Hands, settling: Settling, store: Store, bring: Bring, passed: Callable[[int], bool],
+                 now: Callable[[], float]) -> None:  # fmt: skip
         self._delivering, self._hands, self._settling, self._store, self._bring = delivering, hands, settling, store, bring
-        self._now = now
+        self._passed, self._now = passed, now
         self._parked: dict[str, _Parked] = {}
         self._turns = asyncio.Semaphore(DRAINS)
 
@@ -139,8 +140,8 @@ class Parking:
         policy, brought = self._delivering.policy, 0
         for row in await self._store.waiting(policy.channel, policy.name, (D.QUEUED,), lane, limit=PAGE):
             message = await self._store.message(row.message_id)
-            if message is None or message.status is MessageStatus.RECEIVED:
-                continue  # the backlog has it
+            if message is None or message.status is MessageStatus.RECEIVED and not self._passed(message.id):
+                continue  # the backlog will bring it
             brought += 1
             delivery = await self._bring(row, message)
             if delivery is not None:

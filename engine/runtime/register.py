@@ -39,7 +39,8 @@ class Register:
 
     def __init__(self, store: Store, scope: str, mode: ReportMode, loop: asyncio.AbstractEventLoop) -> None:
         self.scope = scope  # under which name its rows are kept
-        self._store, self._mode, self._loop = store, mode, loop
+        self.mode = mode
+        self._store, self._loop = store, loop
         self._busy: dict[str, asyncio.Future[None]] = {}
 
     async def admit(self, delivery: Delivery) -> Admission:
@@ -51,7 +52,7 @@ class Register:
         admission = Admission(document, self, keys)
         try:
             known = await self._store.register(self.scope, keys) if keys else {}
-            decision = decide(part.facts, known, self._mode, order=hand.order, force=hand.force)
+            decision = decide(part.facts, known, self.mode, order=hand.order, force=hand.force)
             if decision.hold:
                 admission.outcome = Outcome(Verdict.HELD, decision.hold, decision.reason)
             elif not decision.send:
