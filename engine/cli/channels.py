@@ -1,0 +1,84 @@
+"""`flue channels`: what runs, in which state, and starting, pausing and stopping it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.cli.door import Door, options
+from engine.cli.output import fail, say, table
+
+
+@click.group()
+def command() -> None:
+    """List, start, stop, pause and reload channels of a running engine."""
+
+
+@command.command(name="list", epilog="Example: flue channels list")
+@options
+def list_(url: str, conf: Path, data: Path | None) -> None:
+    """Channels, their destinations, and how many messages each holds."""
+    found = Door(url, conf, data).ask("GET", "/v1/channels")
+    table(
+        ("channel", "state", "port", "in hand", "destination", "is", "because", "messages"),
+        (row for channel in found["channels"] for row in _rows(channel)),
+        right=("port", "in hand"),
+    )
+    for problem in found["problems"]:
+        say(problem)
+
+
+def _rows(channel: dict) -> list[tuple]:
+    counts = ", ".join(f"{number} {status}" for status, number in sorted(channel["messages"].items()) if number)
+    rows = []
+    for index, each in enumerate(channel["destinations"]):
+        own = (channel["name"], channel["state"], channel["port"] or "", channel["in_hand"]) if not index else ("", "", "", "")
+        rows.append((*own, each["name"], each["state"], each["code"] or (channel["why"] if not index else ""), counts if not index else ""))
+    return rows
+
+
+def _channel_action(action: str, words: str):  # noqa: ANN202 - a click command
+    @click.argument("name")
+    @click.option("--destination", default="", help="This destination of the channel only.")
+    @options
+    def act(name: str, destination: str, url: str, conf: Path, data: Path | None) -> None:
+        path = f"/v1/channels/{name}/destinations/{destination}/{action}" if destination else f"/v1/channels/{name}/{action}"
+        done = Door(url, conf, data).ask("POST", path, {})
+        print(f"{name}{' ' + destination if destination else ''}: {done.get('state', action)}")
+
+    act.__doc__ = words
+    return act
+
+
+command.command(name="start", epilog="Example: flue channels start lab_results")(_channel_action("start", "Take messages and deliver (again)."))
+command.command(name="pause", epilog="Example: flue channels pause lab_results --destination repository")(
+    _channel_action("pause", "Take no messages and go on delivering; a destination: deliver nothing, let messages queue up.")
+)
+command.command(name="stop", epilog="Example: flue channels stop lab_results")(_channel_action("stop", "Close the channel."))
+
+
+@command.command(epilog="Example: flue channels reload")
+@options
+def reload(url: str, conf: Path, data: Path | None) -> None:
+    """Read the channel files again; only what changed is restarted, and what does not check changes nothing."""
+    found = Door(url, conf, data).ask("POST", "/v1/channels/reload", {})
+    for problem in found["problems"]:
+        say(problem)
+    say("reloaded")
+
+
+@command.command(epilog="Example: flue channels leftovers lab_results")
+@click.argument("name")
+@options
+def leftovers(name: str, url: str, conf: Path, data: Path | None) -> None:
+    """The ledger: fields that no rule read or dropped, by path, the commonest first."""
+
+    async def local(store) -> dict:  # noqa: ANN001 - a Store
+        found = await store.leftovers(name)
+        return {"leftovers": dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))}
+
+    found = Door(url, conf, data).ask("GET", f"/v1/channels/{name}/leftovers", None, local)["leftovers"]
+    if not found:
+        fail("nothing is left over", 0)
+    table(("path", "messages"), found.items(), right=("messages",))
