@@ -72,10 +72,12 @@ class Builder:
         self._located, self._registry = located, registry
         self.problems: list[Problem] = list(located.problems)
         self._blamed = {(each.line, each.column) for each in located.problems}
+        self._errors = 0  # told or not
         self._meant: set[Path] = set()  # options that were given, but misspelled: not missing
 
     def report(self, path: Path, code: str, words: str, *, key: bool = False, severity: str = "error") -> None:
         """Note a problem, unless its place was blamed already: one mistake, one line."""
+        self._errors += severity == "error"
         problem = self._located.problem(path, code, words, key=key, severity=severity)
         place = (problem.line, problem.column)
         if place not in self._blamed or (code in SEVERAL_PER_PLACE and problem not in self.problems):
@@ -87,7 +89,7 @@ class Builder:
         """An instance of `declaration`; FAILED where a problem was found."""
         if value is None:  # the text could not be read, which was said
             return FAILED
-        before = len(self.problems)
+        before = self._errors
         prepared = self._prepare(declaration, (), value, path)
         if prepared is FAILED:
             return FAILED
@@ -97,7 +99,7 @@ class Builder:
             for each in error.errors(include_url=False):
                 self._report(each, path)
             return FAILED
-        return FAILED if any(each.severity == "error" for each in self.problems[before:]) else built
+        return built if self._errors == before else FAILED
 
     def component(self, kind: str, value: Any, path: Path) -> Any:
         """The component of `kind` that `value` names, as Placed; FAILED where a problem was found."""
