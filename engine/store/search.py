@@ -17,7 +17,7 @@ SLICE = 256
 """Spans looked at, and ids compared, between two turns of the loop."""
 MOST = 1000
 """The longest page."""
-_ENDLESS = 2**62
+_ENDLESS = 2**38
 _WAITING = frozenset(status.value for status in DeliveryStatus if not status.final)
 
 

@@ -70,6 +70,7 @@ class SqliteStore:
         self._file, self._loop = file, loop
         self._committer, self._reader, self.lock = committer, reader, lock
         self._submit = committer.submit
+        self._closed = False
 
     @property
     def site(self) -> str:
@@ -146,12 +147,19 @@ class SqliteStore:
 
         await self._submit(unlearn)
 
+    async def attachment_count(self) -> int:
+        """How many attachments are kept."""
+        return self._reader.execute("attachment_count").get
+
     async def backup(self, target: Path) -> None:
         """Copy the store as it is now to a file, while it goes on; waits in a thread."""
         await self._loop.run_in_executor(None, copy, self._file, target)
 
     async def close(self) -> None:
-        """Write what is still in hand, bring the log home, let go of the lock."""
+        """Write what is still in hand, bring the log home, let go of the lock; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
         await self._committer.drain()
         self._reader.connection.close()
         connection = self._committer.connection

@@ -67,3 +67,7 @@ SELECT path, times FROM leftovers WHERE channel = ?;
 -- name: attachment
 -- A run that was cut out.
 SELECT content FROM attachments WHERE digest = ?;
+
+-- name: attachment_count
+-- How many runs are kept.
+SELECT count(*) FROM attachments;
