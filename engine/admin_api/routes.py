@@ -5,9 +5,11 @@ Searches are POSTed, so that a patient's identifier never stands in a URL.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
@@ -46,6 +48,7 @@ def add(engine: Engine, metrics: Metrics, application: web.Application) -> None:
     get("/v1/channels/{name}/leftovers", partial(leftovers, engine))
     post(r"/v1/messages/{id:\d+}/{action}", partial(act_on_deliveries, engine))
     get("/v1/store", partial(store, engine))
+    post("/v1/store/copy", partial(copy_store, engine))
 
 
 # -- health
@@ -196,6 +199,17 @@ async def store(engine: Engine, request: web.Request) -> web.Response:
     """Messages by channel and status."""
     counts = await engine.store.counts()
     return reply({"messages": [{"channel": channel, "status": status, "count": number} for (channel, status), number in sorted(counts.items())]})
+
+
+async def copy_store(engine: Engine, request: web.Request) -> web.Response:
+    """Copy the store to the file `target` on the engine's machine, while it is in use."""
+    target = (await json_body(request)).get("target")
+    if not isinstance(target, str) or not Path(target).is_absolute() or not Path(target).parent.is_dir():
+        raise BadRequest("target must be an absolute path in a folder that is there")
+    if Path(target).exists():
+        raise BadRequest("target is there already", 409, "conflict")
+    await asyncio.to_thread(engine.store.copy_to, Path(target))
+    return reply({"target": target})
 
 
 def _action(request: web.Request, known: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ import click
 
 from engine.cli.output import fail, say, table
 from engine.cli.send import messages_of, open_line
+from transforms.fhir.serialization import loads
 from transforms.hl7.acknowledgment import read_acknowledgment
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "lab_results"
@@ -47,7 +48,7 @@ def ask(path: str, body: dict | None = None) -> dict:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(DOOR + path, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+        return loads(answer.read())
 
 
 def wait_until_ready(engine: subprocess.Popen, seconds: float = 20) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from engine.cli.output import fail
+from transforms.fhir.serialization import loads
 
 URL = "http://127.0.0.1:8080"
 TIMEOUT = 60.0
@@ -58,7 +59,7 @@ class Door:
         request = urllib.request.Request(self._url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-                return json.load(answer)
+                return loads(answer.read())
         except urllib.error.HTTPError as error:
             fail(_sentence(error.read()) or f"{error.code} {error.reason}")
 

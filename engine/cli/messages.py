@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from engine.admin_api import messages as api
 from engine.cli.door import Door, options
 from engine.cli.output import say, table
 from engine.cli.tree import lines
+from transforms.fhir.serialization import dumps, dumps_pretty
 
 FIELDS = (
     ("channel", "Only this channel."), ("status", "received, filtered, error, held, sent or partly_sent."),
@@ -65,7 +65,7 @@ def _list(door: Door, query: dict, as_json: bool) -> None:
     found = door.ask("POST", "/v1/messages/search", query, lambda store: api.search(store, query))
     if as_json:
         for each in found["messages"]:
-            print(json.dumps(each))
+            print(dumps(each).decode())
         return
     table(
         ("id", "received", "channel", "type", "control id", "status", "answer", "error"),
@@ -95,7 +95,7 @@ def show(id: int, raw: bool, as_json: bool, url: str, conf: Path, data: Path | N
     if raw:
         sys.stdout.buffer.write(content)
     elif as_json:
-        print(json.dumps(message, indent=2))
+        print(dumps_pretty(message).decode())
     else:
         _show(message, content)
 

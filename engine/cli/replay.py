@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from engine.cli.door import Door, options
 from engine.cli.messages import asked, criteria
 from engine.cli.output import say, table
+from transforms.fhir.serialization import dumps
 
 
 @click.group(invoke_without_command=True, epilog="Example: flue replay --status error --since 2026-03-14 --dry-run")
@@ -51,7 +51,7 @@ def _print_outputs(done: list[dict]) -> int:
         for output in each["outputs"]:
             held = f" (would be held: {output['hold']})" if output["hold"] else ""
             say(f"{each['original']} to {output['destination']}{held}")
-            print(json.dumps(output["content"], ensure_ascii=False) if output["content"] is not None else output["text"])
+            print(dumps(output["content"]).decode() if output["content"] is not None else output["text"])
     return int(failed)
 
 
