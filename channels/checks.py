@@ -111,7 +111,9 @@ def listening(declaration: Any) -> tuple[str, str] | None:
 def _fault(fault: routing.Fault, located: Located) -> Iterator[Problem]:
     placed, error = fault
     if isinstance(error, ConfigurationError):
-        yield from error.problems
+        unplaced = [each for each in error.problems if not each.file]
+        yield from (each for each in error.problems if each.file)
+        yield from (located.problem((*placed.path, "map"), each.code, each.sentence) for each in unplaced)
     elif hasattr(error, "option"):
         yield located.problem((*placed.path, error.option), error.code, error.sentence)
     else:

@@ -123,7 +123,9 @@ def load(path: Path | str, *, lookup: Lookup | None = None, identity: Mapping[st
         folder.problems += problems
         versions += [version] if version else []
     folder.problems += checks.together([(each.channel, each.located) for each in versions])
-    return Loading(tuple(versions), tuple(sorted(set(folder.problems))))
+    loading = Loading((), tuple(sorted(set(folder.problems))))
+    wrong = {each.file for each in loading.errors}
+    return replace(loading, channels=tuple(each for each in versions if each.located.file not in wrong))
 
 
 def from_files(files: Mapping[str, str], folder: Path) -> Version:

@@ -174,6 +174,7 @@ def test_two_channels_of_one_name_or_on_one_port(folder: Callable[[dict[str, str
     texts = {"a": GOOD, "b": other, "c": GOOD, "d": apart, "e": near}
     path = folder({f"channels/{name}.yaml": text for name, text in texts.items()})
     loaded = loading.load(path)
+    assert [version.name for version in loaded.channels] == ["lab", "apart", "near"]
     assert [(Path(each.file).name, each.line, each.column, each.code) for each in loaded.problems] == [
         ("b.yaml", 3, 19, "port_taken"),
         ("c.yaml", 1, 10, "duplicate_name"),

@@ -20,6 +20,7 @@ from transforms.mapping.options import MapOptions
 class MapToFhir:
     """Turn an HL7 v2 message into a FHIR transaction Bundle, by a map."""
 
+    takes, gives = HL7, FHIR_JSON
     map: str = option("Message map, such as ORU_R01; auto: the one for the message's structure.", default="auto")
     options: MapOptions = option("What the message does not say and the map must know.", default=MapOptions())
 
