@@ -45,7 +45,8 @@ class Conversation:
     """One connection.  Times are seconds on any steady clock."""
 
     __slots__ = (
-        "_begun", "_counts", "_deframer", "_early", "_heard", "_limit", "_mute", "_next", "_progress", "_waiting", "broken", "ended", "overrun",
+        "_begun", "_counts", "_deframer", "_early", "_heard", "_limit", "_mute", "_next", "_progress", "_waiting",
+        "broken", "ended", "overrun",
     )  # fmt: skip
 
     def __init__(self, counts: Counts, frame_limit: int, outstanding: int, now: float) -> None:
