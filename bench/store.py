@@ -1,9 +1,10 @@
 """What the store costs: CPU a message for receiving and settling it, and how long a commit is waited for.
 
-    python bench/store.py [--messages 4000] [--open 8,64] [--committer loop,thread] [--work 0] [--fsync 0]
+    python bench/store.py [--messages 4000] [--open 8,64] [--committer loop,thread] [--work 0] [--fsync 0] [--before 0] [--backlog 0]
 
 `--open` is how many messages are under way at once, `--work` the microseconds of other Python work on the loop for each
-(a conversion, say), `--fsync` the milliseconds that every sync of the disk is made to last.  Prints one JSON line a run.
+(a conversion, say), `--fsync` the milliseconds that every sync of the disk is made to last, `--before` and `--backlog` how many
+messages the store holds already, settled and unsettled.  Prints one JSON line a run.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import apsw
 from engine.store.records import (
     Answer, Arrival, DeliveryRow, DeliveryStatus, MessageStatus, RegisterRow, SearchKeys, Settlement,
 )  # fmt: skip
-from engine.store.sqlite import open_store
+from engine.store.sqlite import SqliteStore, open_store
 
 TESTS = (
     ("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL", "12.0", "16.0"), ("4544-3", "Hematocrit of Blood", "%", "36", "46"),
@@ -133,7 +134,21 @@ def making(kept: list) -> float:
     return (time.process_time() - began) / 400
 
 
-async def run(committer: str, at_once: int, messages: int, work: float) -> dict[str, object]:
+async def fill(store: SqliteStore, kept: list, before: int, backlog: int) -> None:
+    """Put messages into the store beforehand."""
+    for start in range(0, before + backlog, 256):
+        numbers = range(start, min(start + 256, before + backlog))
+        stored = await asyncio.gather(*(store.receive(arrival(-1 - n, kept[n % 200][0] + b"%d" % n)) for n in numbers))
+        pairs = [(each.id, n) for each, n in zip(stored, numbers, strict=True) if n < before]
+        await asyncio.gather(*(store.settle(settlement(id, -1 - n, *kept[n % 200][1:])) for id, n in pairs))
+
+
+def memory() -> int:
+    """Resident MiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+
+async def run(committer: str, at_once: int, messages: int, work: float, before: int = 0, backlog: int = 0) -> dict[str, object]:
     """One run on a store of its own."""
     chance = random.Random(1)
     kept = [(message(n, chance), *bundle(n, chance)) for n in range(200)]
@@ -141,6 +156,8 @@ async def run(committer: str, at_once: int, messages: int, work: float) -> dict[
     waits, numbers, settling = [], iter(range(messages)), deque()
     with tempfile.TemporaryDirectory() as folder:
         store = await open_store(Path(folder), loop=asyncio.get_running_loop(), committer=committer)
+
+        await fill(store, kept, before, backlog)
 
         async def connection() -> None:
             for number in numbers:
@@ -158,13 +175,15 @@ async def run(committer: str, at_once: int, messages: int, work: float) -> dict[
         await asyncio.gather(*(connection() for _ in range(at_once)))
         await asyncio.gather(*settling)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        resident = memory()
         await store.close()
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
     waits.sort()
     return {
         "committer": committer, "open": at_once, "work_us": work, "messages_a_second": round(messages / wall),
         "cpu_us": round(cpu / messages * 1e6 - own, 1), "commit_p50_ms": round(waits[messages // 2] * 1e3, 2),
-        "commit_p99_ms": round(waits[messages * 99 // 100] * 1e3, 2), "bytes_a_message": size // messages,
+        "commit_p99_ms": round(waits[messages * 99 // 100] * 1e3, 2), "bytes_a_message": size // (messages + before + backlog),
+        "memory_mb": resident,
     }  # fmt: skip
 
 
@@ -176,6 +195,8 @@ def main() -> None:
     options.add_argument("--committer", default="loop,thread")
     options.add_argument("--work", type=float, default=0)
     options.add_argument("--fsync", type=float, default=0)
+    options.add_argument("--before", type=int, default=0)
+    options.add_argument("--backlog", type=int, default=0)
     asked = options.parse_args()
     sys.setswitchinterval(0.0002)
     disk = SlowDisk(asked.fsync / 1e3) if asked.fsync else None  # noqa: F841 - registered while it lives
@@ -184,7 +205,7 @@ def main() -> None:
     for committer in asked.committer.split(","):
         for at_once in map(int, asked.open.split(",")):
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                print(json.dumps(runner.run(run(committer, at_once, asked.messages, asked.work))), flush=True)
+                print(json.dumps(runner.run(run(committer, at_once, asked.messages, asked.work, asked.before, asked.backlog))), flush=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ FROM leftovers AS l JOIN names AS channel ON channel.id = l.channel ORDER BY l.c
 -- name: export_counts
 -- Messages by channel and status.
 SELECT channel.text AS channel, c.status, c.messages
-FROM counts AS c JOIN names AS channel ON channel.id = c.channel ORDER BY c.channel, c.status;
+FROM counts AS c JOIN names AS channel ON channel.id = c.channel WHERE c.messages <> 0 ORDER BY c.channel, c.status;
 
 -- name: export_channel_versions
 -- Everything channels were made of.
