@@ -44,6 +44,8 @@ def outcome(sentence: str, status: int, code: str = "invalid") -> web.Response:
 
 async def json_body(request: web.Request) -> dict:
     """The request's JSON object; {} where there is no body.  Raises BadRequest."""
+    if request.content_type != "application/json" and request.can_read_body:
+        raise BadRequest("the body must be application/json", 415, "not-supported")
     try:
         text = await asyncio.wait_for(request.read(), HEAD)
     except TimeoutError:
@@ -57,6 +59,21 @@ async def json_body(request: web.Request) -> dict:
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object")
     return body
+
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _own_host(bound: str):  # noqa: ANN202 - a middleware
+    """On loopback, only requests that name loopback as their host: a page in a browser must not reach in under its own name."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if bound in LOOPBACK and (request.url.host or "") not in LOOPBACK:
+            return outcome("this door answers to 127.0.0.1 and localhost only", 403, "forbidden")
+        return await handler(request)
+
+    return check
 
 
 @web.middleware
@@ -85,7 +102,7 @@ class Door:
 
 async def serve(add: Callable[[web.Application], None], host: str, port: int) -> Door:
     """Serve what `add` adds to the application; raises OSError when the port is taken."""
-    application = web.Application(middlewares=[_spoken_errors], client_max_size=LARGEST)
+    application = web.Application(middlewares=[_own_host(host), _spoken_errors], client_max_size=LARGEST)
     add(application)
     runner = web.AppRunner(application, access_log=None, keepalive_timeout=IDLE, shutdown_timeout=5.0)
     await runner.setup()
