@@ -106,8 +106,9 @@ def _place(tree: Tree, segments: list[Segment], state: State) -> None:
             if kind in (LATE, EITHER):
                 move = _decided(move, state, stack[-1], segments, segment.position)
             if move.kind != ON:
-                away = _unusual(tree, stack, segment, move, away)
-                if away is not None:
+                target = _unusual(tree, stack, segment, move, away)
+                if target is not None:
+                    away = None if target is stack[-1] else target
                     state = move.state
                     continue
                 tree.deviations.append(_lacking(segment, move))
@@ -164,16 +165,16 @@ def _unusual(tree: Tree, stack: list[Group], segment: Segment, move: Move, away:
         tree.deviations.append(Note("segment_out_of_place", segment.place, f"{segment.name} is out of its place, {where}"))
     elif move.kind == STAY:
         target = away or stack[-1]
-        _note_stay(tree, target, segment, move)
+        _note_stay(tree, target, segment, move, away is None)
     else:
         return None
     target.children.append(segment)
     return target
 
 
-def _note_stay(tree: Tree, target: Group, segment: Segment, move: Move) -> None:
+def _note_stay(tree: Tree, target: Group, segment: Segment, move: Move, here: bool) -> None:
     if segment.name in ATTACHED:
-        if segment.name not in move.state.node.group.own:
+        if not here or segment.name not in move.state.node.group.own:
             tree.deviations.append(Note("segment_out_of_place", segment.place, f"{segment.name} stays with the segment before it, in {target.name}"))
     elif segment.name in move.state.structure.names:
         tree.deviations.append(Note("segment_out_of_place", segment.place, f"{segment.name} is out of its place, bound to {target.name}"))

@@ -14,7 +14,9 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _ODD_NAME = re.compile(r"[A-Z0-9]{2,4}")  # `PIDX|`, `PV|`: no segment's name, but meant as one
 _starts_seen: dict[str, dict[str, str]] = {}  # separator -> `OBX|` -> `OBX`: what has been seen to start segments
 _REMEMBERED = 1000
-_EDGE = "\x1c\x0b\0\r\n"  # remains of framing
+_SEPARATORS = 50
+_BLANK = " \t\x0b\x0c\x1c\x1d\x1e\x1f\0"
+_FRAME_END = "\x1c"  # may stand behind the last segment
 
 
 def segments_of(text: str, separator: str) -> tuple[list[str], list[str]]:
@@ -23,7 +25,9 @@ def segments_of(text: str, separator: str) -> tuple[list[str], list[str]]:
         texts = text.split("\r")
         if not texts[-1]:
             texts.pop()
-        starts = _starts_seen.get(separator) or _starts_seen.setdefault(separator, {})
+        starts = _starts_seen.get(separator)
+        if starts is None:
+            starts = _starts_seen.setdefault(separator, {}) if len(_starts_seen) < _SEPARATORS else {}
         names = [starts.get(line[:4]) or _remembered(starts, line, separator) for line in texts]
         if None not in names:
             return names, texts
@@ -51,15 +55,15 @@ def physical_lines(text: str, separator: str) -> list[tuple[str, int]]:
     owned: list[tuple[str, int]] = []
     segment, blank_since, before = -1, 0, own
     for index in range(0, len(pieces), 2):
-        line = pieces[index].strip(_EDGE)
-        if not line.strip():
-            owned.append((pieces[index], -1))
+        line = pieces[index]
+        if not line.strip(_BLANK):
+            owned.append((line, -1))
         else:
             if segment < 1 or _starts(line, separator, before == own):
                 segment += 1
             else:  # it goes on; so the ends and blank lines before it are inside the segment
                 owned[blank_since:] = [(piece, segment) for piece, _ in owned[blank_since:]]
-            owned.append((pieces[index], segment))
+            owned.append((line, segment))
             blank_since = len(owned)
         if index + 1 < len(pieces):
             before = pieces[index + 1]
@@ -73,11 +77,15 @@ def _mended(text: str, separator: str) -> list[str]:
         if segment >= len(found):
             found.append([])
         if segment >= 0:
-            found[segment].append("\n" if piece in ("\r", "\n", "\r\n") else piece.strip(_EDGE))
-    return ["".join(pieces) for pieces in found]
+            found[segment].append("\n" if piece in ("\r", "\n", "\r\n") else piece)
+    texts = ["".join(pieces) for pieces in found]
+    texts[-1] = texts[-1].rstrip(_FRAME_END)
+    return texts
 
 
 def _starts(line: str, separator: str, own_end: bool) -> bool:
     """Whether a line starts a segment.  `own_end`: the line before ended as the message's segments do."""
     name, found, _ = line.partition(separator)
-    return bool(_NAME.fullmatch(name) or found and own_end and _ODD_NAME.fullmatch(name))
+    if found:
+        return bool(_NAME.fullmatch(name) or own_end and _ODD_NAME.fullmatch(name))
+    return bool(own_end and _NAME.fullmatch(name))

@@ -49,10 +49,9 @@ def _counterpart(group: Part, parts: Sequence[Part]) -> Part | None:
     return by_name or next((each for each in groups if each.leading == group.leading), None)
 
 
-def _with_all(base: tuple[Part, ...], others: tuple[Part, ...]) -> tuple[Part, ...]:
-    """`base` and what only `others` have, each after what it follows there."""
+def _with_all(base: tuple[Part, ...], others: tuple[Part, ...], after: int = -1) -> tuple[Part, ...]:
+    """`base` and what only `others` have, each after what it follows there; `after` is where the last of `others` stands."""
     found = list(base)
-    after = -1  # where in `found` the last of `others` stands
     for other in others:
         place = _place(found, other, after)
         if place is not None:
@@ -64,9 +63,10 @@ def _with_all(base: tuple[Part, ...], others: tuple[Part, ...]) -> tuple[Part, .
                 found[place : place + 1] = rest
                 place += len(rest) - 1
             after = max(after, place)
+        elif not other.is_segment and _shares_groups(found, other):  # an older level between, whose groups stand here
+            found = list(_with_all(tuple(found), other.parts, after))
         elif any(other.leading in part.segments() for part in found if not part.is_segment):
-            if not other.is_segment and _shares_groups(found, other):  # an older level between, whose groups stand here
-                found = list(_with_all(tuple(found), other.parts))
+            continue  # it stands deeper here
         else:  # not even deeper
             found.insert(after + 1, replace(other, optional=True))
             after += 1
