@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from channels import checks
 from channels.definition import Channel
-from channels.routing import Route
+from channels.routing import Route, reopened
 from transforms.component import Resources
 from transforms.declaration.building import FAILED, Builder
 from transforms.declaration.reading import Located, read, spelled
@@ -62,9 +62,13 @@ class Version:
         if problems := checks.unset(self.located, lookup, "error"):
             _refuse(problems)
         located = replace(self.located, value=resolve(self.located.value, lookup))
-        channel, route, problems = _declare(located, self.resources, self.folder)
-        if channel is None or route is None:
-            _refuse(problems)
+        builder = Builder(located, checks.components())
+        channel = builder.build(Channel, located.value)
+        route = None if channel is FAILED else reopened(self.route, channel)
+        if route is None:
+            channel, route, problems = _declare(located, self.resources, self.folder, stored=True)
+            if channel is None or route is None:
+                _refuse(problems)
         return replace(self, channel=channel, route=route)
 
 

@@ -7,7 +7,7 @@ all get the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -62,12 +62,26 @@ class Route:
 def build(channel: Channel, resources: Resources) -> tuple[Route | None, list[Fault]]:
     """The channel's Route, or every rule and step that cannot be prepared."""
     faults: list[Fault] = []
-    settings = {"on_invalid": channel.on_invalid, "report_mode": channel.report_mode, "unmapped": channel.unmapped}
-    resources = Resources(resources.tables, resources.maps, resources.files, {**resources.settings, **settings})
+    resources = replace(resources, settings={**resources.settings, **_settings(channel)})
     common = _pipeline(channel.filter, channel.transform, resources, faults)
     branches = tuple((each.name, _pipeline(each.filter, each.transform, resources, faults)) for each in channel.destinations)
     gives = getattr(channel.source.declaration, "gives", HL7)
     return (None if faults else Route(channel, gives, common, branches, channel.identity.declared())), faults
+
+
+def reopened(route: Route, channel: Channel) -> Route | None:
+    """The same prepared way for a channel that differs elsewhere, in what its references stand for; None: it must be built."""
+    if _settings(channel) != _settings(route.channel) or _parts(channel) != _parts(route.channel):
+        return None
+    return replace(route, channel=channel, identity=channel.identity.declared())
+
+
+def _settings(channel: Channel) -> dict[str, str]:
+    return {"on_invalid": channel.on_invalid, "report_mode": channel.report_mode, "unmapped": channel.unmapped}
+
+
+def _parts(channel: Channel) -> list[Any]:
+    return [(each.filter, each.transform) for each in (channel, *channel.destinations)]
 
 
 def _pipeline(rules: Sequence[Placed], steps: Sequence[Placed], resources: Resources, faults: list[Fault]) -> Pipeline | None:

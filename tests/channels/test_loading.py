@@ -108,6 +108,16 @@ def test_references_stay_until_the_channel_is_opened(load: Load) -> None:
     assert "0815" not in "".join(opened.files.values())
 
 
+def test_opening_prepares_again_only_what_references_changed(load: Load) -> None:
+    (version,) = load(CHANNEL, FILES, lookup=lookup).channels
+    assert version.opened(lookup).route.common is version.route.common
+    with_reference = CHANNEL.replace("  - map_to_fhir", '  - set: { field: MSH-5.1, to: "${env:FHIR_URL}" }\n  - map_to_fhir')
+    (version,) = load(with_reference, FILES, lookup=lookup).channels
+    opened = version.opened(lookup)
+    assert opened.route.common is not version.route.common
+    assert opened.channel.transform[1].declaration.to == "http://x"
+
+
 def test_opening_without_what_it_needs_says_what(load: Load) -> None:
     (version,) = load(CHANNEL, FILES, lookup=lookup).channels
     with pytest.raises(ConfigurationError) as caught:
