@@ -104,7 +104,7 @@ def body_of(reply: Reply) -> Any:
 
 def entries(reply: Reply, count: int) -> list[Made] | None:
     """What a transaction-response says of each of `count` entries; None where it does not say."""
-    body = body_of(reply) if len(reply.body) > 100 else None  # shorter than any that names an entry
+    body = body_of(reply) if len(reply.body) > 60 else None  # shorter than any that names an entry
     listed = body.get("entry") if isinstance(body, dict) else None
     if not isinstance(listed, list) or len(listed) != count:
         return None

@@ -149,10 +149,11 @@ class Conversation:
 
     def _inside(self, unknown: Sequence[Shared], owned: Owned, total: int) -> bool:
         """Whether what is unknown may be made by the transaction itself."""
-        if self._settings.max_entries and total > self._settings.max_entries:
+        most = self._settings.max_conditional
+        if (self._settings.max_entries and total > self._settings.max_entries) or owned.must_be_found():
             return False
         count = len(unknown) + owned.unknown()
-        return not count or (not self._ahead and count <= self._settings.max_conditional and self._references.may_be_conditional(total))
+        return not count or (not self._ahead and count <= most and self._references.may_be_conditional(total, most))
 
     def _transactions(self, content: Content, owned: Owned, unknown: Sequence[Shared]) -> Asks:
         """Send owned and unknown shared resources; the reply is the first that is not friendly, or the last."""
@@ -201,14 +202,14 @@ class Conversation:
         short = {"entry": [{"response": {"status": str(each.status), "location": each.reference}} for each in made]}
         return Reply(reply.status, reply.headers, dumps(short), reply.received)
 
-    def _believe(self, shared: Shared, made: Made) -> Asks:
+    def _believe(self, shared: Shared, made: Made, needed: bool = False) -> Asks:
         """Remember what the receiver made or matched, once it is sure that a match is the one that was meant."""
         if not made.reference.startswith(shared.type_name + "/"):
             return
         if made.status != 201:
             right = plan.carries(made.resource, shared.key) if made.resource else None
             if right is None and plan.token(shared.key):
-                right = yield from self._verified(shared, made.reference)
+                right = yield from self._verified(shared, made.reference, needed)
                 if right is None:
                     return
             if right is False:
@@ -216,15 +217,17 @@ class Conversation:
         self._references.learn(shared.key, made.reference)
         self._learned[shared.key] = made.reference
 
-    def _verified(self, shared: Shared, reference: str) -> Asks:
+    def _verified(self, shared: Shared, reference: str, needed: bool) -> Asks:
         """Whether a matched resource is the one: remembered as such, or read and compared; None where that cannot be told now."""
         recalled = yield Recall([shared.key])
         if recalled.get(shared.key) == reference:
             return True
         reply = yield Request("GET", reference)
-        if isinstance(reply, Failure) or reply.status != 200:
-            return None
-        return plan.carries(answer.body_of(reply), shared.key)
+        if isinstance(reply, Reply) and reply.status == 200:
+            return plan.carries(answer.body_of(reply), shared.key)
+        if needed:
+            raise Stop(self._failed(reply) if isinstance(reply, Failure) else self._outcome(reply))
+        return None
 
     def _mismatch(self) -> Outcome:
         why = "the receiver matched a resource that has another identifier than the one asked for"
@@ -252,7 +255,7 @@ class Conversation:
             if not made:
                 resource = yield from self._only(shared)
                 made = answer.reference_to(resource)
-            yield from self._believe(shared, Made(reply.status, made, resource))
+            yield from self._believe(shared, Made(reply.status, made, resource), needed=True)
             if self._references.get(shared.key) is None:
                 raise Stop(Outcome(Verdict.COUNTED, "unfound", "the receiver does not say under which id a shared resource is"))
 
@@ -311,8 +314,11 @@ class Conversation:
     def _ask(self, request: Request) -> Asks:
         reply = yield request
         if isinstance(reply, Failure):
-            raise Stop(Outcome(Verdict.FAILING, reply.code, reply.reason, sent=b"\n".join(self._sent), learned=self._learned))
+            raise Stop(self._failed(reply))
         return reply
+
+    def _failed(self, failure: Failure) -> Outcome:
+        return Outcome(Verdict.FAILING, failure.code, failure.reason, sent=b"\n".join(self._sent), learned=self._learned)
 
     def _outcome(self, reply: Reply) -> Outcome:
         found, reason = answer.explained(reply)

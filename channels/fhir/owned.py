@@ -38,6 +38,10 @@ class Owned:
         """How many would be conditional."""
         return sum(self._known(name) is None for name in self._ours) if self.system and self.inside else 0
 
+    def must_be_found(self) -> bool:
+        """Something sent earlier is pointed at, and nobody knows under which id the receiver has it."""
+        return self.inside and any(self._known(name) is None for name in self._earlier)
+
     def reference(self, name: str) -> str:
         """The receiver's reference for `Observation/OUR-ID`; empty where it has none."""
         return name if not self.system else self._known(name) or ""

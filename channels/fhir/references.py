@@ -41,9 +41,9 @@ class References:
 
     # Medplum takes no more than 8 entries in all where one is conditional, others any number: so it is tried, once.
 
-    def may_be_conditional(self, entries: int) -> bool:
-        """A transaction of that many entries may have conditional ones, as far as is known."""
-        return entries < self._refused
+    def may_be_conditional(self, entries: int, modest: int) -> bool:
+        """A transaction of that many entries may have conditional ones, as far as is known; after a refusal only a modest number."""
+        return entries <= self._taken or entries < self._refused and (self._refused == NEVER or entries <= modest)
 
     def doubtful(self, entries: int) -> bool:
         """None of that size was ever taken: a refusal may be about the size."""
