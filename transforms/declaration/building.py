@@ -158,6 +158,8 @@ class Builder:
         """The branch that a value of this shape can only mean; where several could be, pydantic decides."""
         hints = [hint for hint in hints if hint is not type(None)]
         fitting = [hint for hint in hints if _fits(hint, value)] if len(hints) > 1 else hints
+        if len(hints) > 1 and len(fitting) == 1 and is_pydantic_dataclass(fitting[0]):
+            return self.build(fitting[0], value, path)  # else pydantic would also say why it is none of the others
         if len(fitting) == 1:
             return self._prepare(fitting[0], metadata, value, path)
         return value
@@ -207,7 +209,8 @@ class Builder:
         missing = code == "missing"
         if error["input"] is FAILED or (missing and location in self._meant):
             return
-        self.report(location[:-1] if missing else location, code, f"{_named(location)} {predicate}.", key=missing)
+        named = location if missing or code == "out_of_range" else self._located.known(location) or location
+        self.report(location[:-1] if missing else location, code, f"{_named(named)} {predicate}.", key=missing)
 
 
 def _marks(field: FieldInfo) -> list[OneOf]:
@@ -220,7 +223,7 @@ def _is_scalar(value: Any) -> bool:
 
 def _named(path: Path) -> str:
     """How a sentence speaks of the value at `path`: by the last key."""
-    names = [each for each in path if isinstance(each, str) and not each.startswith(("function-", "dataclass-", "constrained-"))]
+    names = [each for each in path if isinstance(each, str)]
     return f"`{names[-1]}`" if names else "This"
 
 

@@ -43,12 +43,17 @@ class Located:
     keys: Mapping[Path, Place]
     problems: tuple[Problem, ...]
 
-    def place(self, path: Path, *, key: bool = False) -> Place:
-        """Where the value at `path` stands (`key`: its key).  Steps of the path that the text does not have are left out."""
+    def known(self, path: Path) -> Path:
+        """The path without those of its parts that the text does not have."""
         known: Path = ()
         for each in path:
             if known + (each,) in self.values:
                 known += (each,)
+        return known
+
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Where the value at `path` stands (`key`: its key), as far as the text has it."""
+        known = self.known(path)
         if key and known in self.keys:
             return self.keys[known]
         return self.values.get(known, (1, 1))

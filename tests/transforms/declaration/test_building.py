@@ -162,6 +162,8 @@ targets:
          "2:71: wrong_type: `verify` should be true or false."),
         ("targets: [ { name: a, http: { url: 'http://x', tls: { key: k, verfy: true } } } ]",
          "2:63: unknown_key: `verfy` is not known here (did you mean `verify`?)."),
+        ("either: [1]", "2:9: wrong_type: `either` should be text."),
+        ("either: { key: [] }", "2:16: wrong_type: `key` should be text."),
         ("pair: [1]", "2:7: wrong_type: `pair` should hold more values."),
         ("count:", '2:7: empty: A value is missing here (write "" for an empty text).'),
     ],
