@@ -25,7 +25,6 @@ from engine.runtime.settling import Settling
 from engine.store.records import DeliveryStatus, Settlement
 
 D = DeliveryStatus
-RELEASED = "released"  # code of a `sending` row whose delivery waited behind a dead letter before
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +124,7 @@ class Delivering:
         hand = delivery.hand
         if not self.policy.idempotent:
             delivery.written = True
-            row = delivery.row(D.SENDING, self._now(), code=RELEASED if delivery.released else "")
-            await self._settling.settle(hand.written(row))
+            await self._settling.settle(hand.written(delivery.row(D.SENDING, self._now())))
         return await self.sending.send(Outgoing(admission.document, hand.id, hand.control_id, delivery.attempts + 1, delivery.part, delivery.destination))
 
     def _after(self, lane: Lane, delivery: Delivery) -> None:

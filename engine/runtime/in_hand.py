@@ -16,6 +16,8 @@ from engine.store.records import Answer, DeliveryRow, DeliveryStatus, RegisterRo
 from transforms.document import Document
 
 
+WAITS = "parked"  # code of a `queued` row that waits for its lane
+RELEASED = "released"  # code of a `queued` row that a person wants sent again
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -57,7 +59,7 @@ class InHand:
     """A message of which something is still to be done.
 
     `order` is its place in the order of receipt: its id, or a replay's original's.
-    `statuses`: (destination, part) -> what a row says or will say.  `open`: deliveries that memory holds.  `missing`:
+    `statuses`: (destination, part) -> what a row says or will say; `sending` while memory holds it.  `open`: deliveries that memory holds.  `missing`:
     destinations that will read the message from the store.  `first`: called with each first attempt's outcome while a sender
     waits for it.
     """
@@ -94,6 +96,13 @@ class InHand:
         for delivery in deliveries:
             delivery.hand = self
             self.open += 1
+            self.statuses[delivery.destination, delivery.part] = DeliveryStatus.SENDING
+
+    def let_go(self, deliveries: Iterable[Delivery]) -> None:
+        """Memory does not hold them after all."""
+        for delivery in deliveries:
+            self.open -= 1
+            del self.statuses[delivery.destination, delivery.part]
 
     def finish(
         self, delivery: Delivery, row: DeliveryRow, scope: str = "", learned: Mapping[str, str] = NOTHING, register: tuple[RegisterRow, ...] = ()
@@ -152,7 +161,6 @@ class Hands:
 
 
 def closed(rows: Iterable[DeliveryRow]) -> dict[tuple[str, int], DeliveryStatus]:
-    """Of a message's rows, those that need nothing more from memory."""
-    return {
-        (row.destination, row.part): row.status for row in rows if row.status not in (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
-    }
+    """Of an unsettled message's rows, those of which the backlog's reader has to do nothing: over, or their lane's business."""
+    under_way = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
+    return {(row.destination, row.part): row.status for row in rows if row.status not in under_way or row.code in (WAITS, RELEASED)}

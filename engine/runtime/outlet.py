@@ -15,7 +15,7 @@ from engine.events import Events, Fault, Held
 from engine.runtime.backlog import BYTES, Backlog, Unsettled
 from engine.runtime.delivery import Delivering, World
 from engine.runtime.dispatch import Dispatch
-from engine.runtime.in_hand import Delivery, Hands, InHand, closed
+from engine.runtime.in_hand import RELEASED, Delivery, Hands, InHand, closed
 from engine.runtime.lanes import Lane
 from engine.runtime.parking import Parking
 from engine.runtime.plan import Plan
@@ -50,7 +50,7 @@ class Outlet:
         self.unsettled = home.unsettled
         self._started = False
         self.backlog = Backlog(hands, world.loop, self)
-        self.parking = Parking(delivering, hands, settling, store, self._bring, lambda id: id <= self.backlog.cursor, world.now)
+        self.parking = Parking(delivering, hands, settling, store, self._bring, world.now)
         self.forced: set[tuple[int, int]] = set()  # held, and sent all the same because a person said so
         delivering.on_over, delivering.on_dead = self._over, self.parking.dead
 
@@ -120,7 +120,7 @@ class Outlet:
     def leave(self, hand: InHand, deliveries: Sequence[Delivery]) -> None:
         """Let go of a newcomer's deliveries, which will be read again."""
         hand.missing.add(self.name)
-        hand.open -= len(deliveries)
+        hand.let_go(deliveries)
         if hand.open <= 0:
             self._settling.let_go(hand, self._hands)
 
@@ -133,13 +133,16 @@ class Outlet:
         dispatch = await self._home.load(message.version)
         plan = dispatch.again(message.content, await self._home.first_received(message), message.destinations)
         delivery = next((one for one in plan.deliveries.get(self.name, ()) if one.part == row.part), None)
+        rows = await self._store.deliveries(message.id)
         hand = self._hands.by_id.get(message.id)
         if hand is None:
             hand = InHand(message.id, message.control_id, message.received, len(message.content), message.force, message.replay_of)
-            rows = await self._store.deliveries(message.id)
             settled = message.status is not MessageStatus.RECEIVED
             hand.statuses = {(one.destination, one.part): one.status for one in rows} if settled else closed(rows)
-            hand.missing = {name for name, ds in plan.deliveries.items() if any((name, d.part) not in hand.statuses for d in ds)} - {self.name}
+            hand.answer, hand.unsaid = message.answer, False
+            hand.missing = {name for name, ds in plan.deliveries.items() if any((name, d.part) not in hand.statuses for d in ds)}
+            if all((self.name, one.part) in hand.statuses or one.part == row.part for one in plan.deliveries.get(self.name, ())):
+                hand.missing.discard(self.name)
         if delivery is None:  # the version of the day cannot be run any more
             await self._given_up(hand, row, plan)
             return None
@@ -168,7 +171,7 @@ class Outlet:
         """Send a dead letter (or an unsure or held delivery) again, or dismiss it.  `force`: also what may not leave as it is."""
         status = D.QUEUED if again else D.DISMISSED
         reason = "a person sends it again" if again else "a person dismissed it"
-        changed = replace(row, status=status, attempts=0, next_try=0.0, code="released" if again else "dismissed", reason=reason, changed=self._now())
+        changed = replace(row, status=status, attempts=0, next_try=0.0, code=RELEASED if again else "dismissed", reason=reason, changed=self._now())
         if again and force:
             self.forced.add((row.message_id, row.part))
         hand = self._hands.by_id.get(row.message_id)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from engine.runtime.delivery import Delivering
-from engine.runtime.in_hand import Delivery, Hands
+from engine.runtime.in_hand import RELEASED, WAITS, Delivery, Hands
 from engine.runtime.lanes import Lane
 from engine.runtime.settling import Settling
 from engine.store.contract import Store
@@ -24,7 +24,6 @@ D = DeliveryStatus
 PAGE = 20  # rows of a lane read back at once
 DRAINS = 16  # lanes read back side by side
 SCAN = 500  # rows read at once when the engine starts
-WAITS = "parked"  # code of a row that waits for its lane
 
 Bring = Callable[[DeliveryRow, MessageRow], Awaitable[Delivery | None]]
 """A delivery made again from its row and its message, in hand; None if it may not or cannot be sent (and that is written)."""
@@ -43,12 +42,11 @@ class _Parked:
 
 
 class Parking:
-    """The parked lanes of one destination.  `passed` says whether the reader of the backlog is past a message."""
+    """The parked lanes of one destination."""
 
-    def __init__(self, delivering: Delivering, hands: Hands, settling: Settling, store: Store, bring: Bring, passed: Callable[[int], bool],
-                 now: Callable[[], float]) -> None:  # fmt: skip
+    def __init__(self, delivering: Delivering, hands: Hands, settling: Settling, store: Store, bring: Bring, now: Callable[[], float]) -> None:
         self._delivering, self._hands, self._settling, self._store, self._bring = delivering, hands, settling, store, bring
-        self._passed, self._now = passed, now
+        self._now = now
         self._parked: dict[str, _Parked] = {}
         self._turns = asyncio.Semaphore(DRAINS)
 
@@ -140,8 +138,8 @@ class Parking:
         policy, brought = self._delivering.policy, 0
         for row in await self._store.waiting(policy.channel, policy.name, (D.QUEUED,), lane, limit=PAGE):
             message = await self._store.message(row.message_id)
-            if message is None or message.status is MessageStatus.RECEIVED and not self._passed(message.id):
-                continue  # the backlog will bring it
+            if message is None:
+                continue
             brought += 1
             delivery = await self._bring(row, message)
             if delivery is not None:
@@ -161,14 +159,17 @@ class Parking:
                 self._parked.setdefault(row.lane, _Parked()).blockers.add((row.message_id, row.part))
         heads = []
         for row in await self._rows((D.QUEUED,)):
-            message = await self._store.message(row.message_id)
-            if message is not None and message.status is MessageStatus.RECEIVED:
-                heads.append(row)  # waits for its time; the backlog brings it
-            elif message is not None:
+            if row.code in (WAITS, RELEASED) or not await self._unsettled(row.message_id):
                 self._parked.setdefault(row.lane, _Parked())
+            else:
+                heads.append(row)  # waits for its own time, before the others of its lane; the backlog brings it
         for row in heads:
             if row.lane in self._parked:
                 self._parked[row.lane].blockers.add((row.message_id, row.part))
+
+    async def _unsettled(self, message_id: int) -> bool:
+        message = await self._store.message(message_id)
+        return message is not None and message.status is MessageStatus.RECEIVED
 
     def start(self) -> None:
         """Let those lanes go on that nothing blocks."""

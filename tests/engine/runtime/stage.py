@@ -23,7 +23,8 @@ from channels.message import Outcome, Outgoing, RawMessage, Response, Verdict
 from engine.events import Event, Events
 from engine.runtime.delivery import World
 from engine.runtime.engine import Engine
-from engine.store.records import Query
+from engine.store.contract import StoreUnavailable
+from engine.store.records import Arrival, ChannelVersion, Query, Settlement
 from engine.store.sqlite import SqliteStore, open_store
 from transforms.component import destination, option, source, step
 from transforms.document import Document, Part
@@ -69,6 +70,36 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
+
+
+class Keeping:
+    """The store, which a test may break: `down`, it takes nothing and says so; `dead`, the process is no more."""
+
+    def __init__(self, store: SqliteStore, loop: asyncio.AbstractEventLoop) -> None:
+        self._store, self._loop = store, loop
+        self.down = self.dead = False
+        self.written: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def receive(self, arrival: Arrival) -> Any:
+        return self._write(self._store.receive, arrival)
+
+    def settle(self, settlement: Settlement) -> Any:
+        return self._write(self._store.settle, settlement)
+
+    def keep_version(self, version: ChannelVersion) -> Any:
+        return self._write(self._store.keep_version, version)
+
+    def _write(self, write: Callable[[Any], Any], record: Any) -> Any:
+        if self.dead or self.down:
+            future = self._loop.create_future()
+            if not self.dead:
+                future.set_exception(StoreUnavailable("nothing can be kept now"))
+            return future
+        self.written.append(type(record).__name__)
+        return write(record)
 
 
 class Receiver:
@@ -210,7 +241,7 @@ class Stage:
         self.told: list[Event] = []
         self.numbers = itertools.count(1)
         self.chance = 0.0
-        self.store: Any = None
+        self.store: Any
         self.sqlite: SqliteStore
         self.engine: Engine
         self.write("channel.yaml", channel)
@@ -254,22 +285,23 @@ class Stage:
 
     async def _start(self) -> None:
         self.sqlite = await open_store(self.folder / "data", loop=self.loop, committer="loop")
-        self.store = self.store or self.sqlite
+        self.store = Keeping(self.sqlite, self.loop)
         world = World(self.loop, self.now, lambda: self.chance, lambda: f"ACK{next(self.numbers)}")
         self.engine = Engine(lambda: loading.load(self.folder), self.store, self.events, world, None)
         await self.engine.start()
 
     def crash(self) -> None:
         """Everything in memory is gone; what was committed stays."""
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
+        self.store.dead = True
+        if tasks := asyncio.all_tasks(self.loop):
+            for task in tasks:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.wait(tasks))
         self.loop._scheduled.clear()
         self.loop._ready.clear()
-        connection = self.sqlite._committer.connection
-        connection.close()
-        self.sqlite._reader.connection.close()
-        self.sqlite.lock.release()
-        self.store = None
+        self.loop.outside = True  # the store's own thread, if it has one, is waited for
+        self.loop.run_until_complete(self.sqlite.close())
+        self.loop.outside = False
 
     def restart(self) -> None:
         """Crash, and start again on what is durable."""

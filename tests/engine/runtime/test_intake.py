@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from engine.runtime.intake import PROBLEMS
-from engine.store.contract import StoreUnavailable
 from tests.engine.runtime.stage import CHANNEL, FAILING, REFUSED, SENT, Stage, oru
 from transforms.hl7.acknowledgment import read_acknowledgment
 
@@ -29,12 +28,10 @@ def test_the_straight_way(stage: SetStage) -> None:
 def test_two_writes_on_the_straight_way(stage: SetStage) -> None:
     """A message costs the store exactly two records."""
     lab = stage()
-    written: list[str] = []
-    submit = lab.sqlite._submit
-    lab.sqlite._submit = lambda record: written.append(type(record).__name__) or submit(record)
+    lab.store.written.clear()
     lab.send(oru("M1"), oru("M2", "P2"))
     lab.wait(1)
-    assert written == ["Arrival", "Arrival", "Settlement", "Settlement"]
+    assert lab.store.written == ["Arrival", "Arrival", "Settlement", "Settlement"]
 
 
 def test_what_is_no_hl7_is_kept_and_answered(stage: SetStage) -> None:
@@ -174,35 +171,10 @@ def test_a_duplicate_across_a_crash(stage: SetStage) -> None:
     assert lab.receiver().taken == ["M1"] and lab.statuses() == ["sent"]
 
 
-class Broken:
-    """A store that takes nothing while `down`."""
-
-    def __init__(self, store: object) -> None:
-        self._store, self.down = store, False
-
-    def __getattr__(self, name: str) -> object:
-        if self.down and name in ("receive", "settle", "keep_version"):
-            return self._refuse
-        return getattr(self._store, name)
-
-    async def _refuse(self, record: object) -> None:
-        raise StoreUnavailable("nothing can be kept now")
-
-
-def failing_store(lab: Stage) -> Broken:
-    broken = Broken(lab.sqlite)
-    for owner in (lab.engine, lab.engine._plant, lab.engine._plant.settling):
-        for name in ("store", "_store"):
-            if getattr(owner, name, None) is lab.sqlite:
-                object.__setattr__(owner, name, broken)
-    lab.engine.channel("lab").intake._store = broken
-    return broken
-
-
 def test_a_store_that_takes_nothing(stage: SetStage) -> None:
     """AR (or CE): nothing is promised.  If it lasts the door closes; it opens again, and settlements that were owed are written."""
     lab = stage()
-    store = failing_store(lab)
+    store = lab.store
     lab.send(oru("M0"))
     store.down = True
     assert lab.send(oru("M1"), oru("M2", msh15="AL")) == ["AR", "CE"]
