@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -37,18 +37,23 @@ def unavailable(peer: str, why: str) -> None:
 @cache
 def _installed() -> tuple[Path | None, str]:
     """The folder that has node_modules, or None and the reason."""
-    folder = Path(os.environ.get("FLUE_PEERS") or ROOT / ".peers")
-    wanted = SCRIPTS / "package.json"
-    if not (folder / "node_modules").is_dir() or not (os.environ.get("FLUE_PEERS") or _same(folder / "package.json", wanted)):
-        npm = shutil.which("npm")
-        if npm is None:
-            return None, "npm is not installed"
-        folder.mkdir(exist_ok=True)
-        shutil.copy(wanted, folder)
-        install = [npm, "install", "--legacy-peer-deps", "--no-audit", "--no-fund"]
+    elsewhere = os.environ.get("FLUE_PEERS")
+    folder, wanted = Path(elsewhere or ROOT / ".peers"), SCRIPTS / "package.json"
+    complete = (folder / "node_modules" / ".package-lock.json").exists()  # npm writes it last
+    if complete and (elsewhere or _same(folder / "package.json", wanted)):
+        return folder, ""
+    npm = shutil.which("npm")
+    if npm is None:
+        return None, "npm is not installed"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(wanted, folder)
+    install = [npm, "install", "--legacy-peer-deps", "--no-audit", "--no-fund"]
+    try:
         done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            return None, f"npm install fails: {done.stderr.strip().splitlines()[-1:]}"
+    except subprocess.TimeoutExpired:
+        return None, "npm install takes longer than ten minutes"
+    if done.returncode:
+        return None, f"npm install fails: {' '.join(done.stderr.split()[:12])}"
     return folder, ""
 
 
@@ -80,7 +85,9 @@ def free_port() -> int:
 class Running:
     """A peer's process; its lines are gathered as they come.  Used with `with`."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None, ready: str = "up", within: float = 30.0) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None, ready: str = "up", within: float = 30.0
+    ) -> None:
         """Starts it, and waits until it has printed a line that begins with `ready`."""
         self.lines: list[str] = []
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -97,7 +104,7 @@ class Running:
         for line in self._process.stdout:
             self.lines.append(line.rstrip("\n"))
 
-    def wait_for(self, happened, within: float = 10.0) -> None:  # noqa: ANN001 - a function without arguments
+    def wait_for(self, happened: Callable[[], bool], within: float = 10.0) -> None:
         """Wait until `happened()`; AssertionError with what the process printed when it does not."""
         until = time.monotonic() + within
         while not happened():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis.strategies import DataObject, booleans, integers, lists, sampled_from
 from hypothesis.strategies import data as draws
-from hypothesis.strategies import DataObject, integers
 
 from channels.mllp.conversation import SILENCE, Begun, Conversation, Counts
 from channels.mllp.framing import frame
+
+pieces = sampled_from([b"\x0b", b"\x1c", b"\r", b"\x1c\r", b"\x00", b"a", b"MSH|", frame(b"one"), frame(b"two")])
 
 
 def conversation(outstanding: int = 64, limit: int = 1000, counts: Counts | None = None) -> Conversation:
@@ -30,6 +32,38 @@ def test_answers_leave_in_the_order_of_the_messages(count: int, draw: DataObject
     written = [content for each in order for content in talk.answered(each.ticket, (each.content,), 2.0)]
     assert written == [b"%d" % each for each in range(count)]
     assert talk.outstanding == 0
+
+
+@given(stream=lists(pieces, max_size=30).map(b"".join), draw=draws())
+def test_every_frame_of_any_stream_is_answered_once_in_order(stream: bytes, draw: DataObject) -> None:
+    """However broken the stream, however it is cut, whenever answers become ready, however few may be in hand."""
+    counts = Counts()
+    talk = conversation(outstanding=draw.draw(integers(1, 4)), limit=draw.draw(sampled_from([6, 1000])), counts=counts)
+    in_hand: list[Begun] = []
+    handed: list[Begun] = []
+    written: list[bytes] = []
+
+    def take(begun: list[Begun]) -> None:
+        in_hand.extend(begun)
+        handed.extend(begun)
+
+    def answer_one() -> None:
+        each = in_hand.pop(draw.draw(integers(0, len(in_hand) - 1)))
+        written.extend(talk.answered(each.ticket, (each.content,), 1.0))
+        take(talk.begin())
+
+    while stream:
+        size = draw.draw(integers(1, len(stream)))
+        take(talk.receive(stream[:size], 1.0))
+        stream = stream[size:]
+        while in_hand and (not talk.wants_more or draw.draw(booleans())):
+            answer_one()
+    take(talk.end(2.0))
+    while in_hand:
+        answer_one()
+    assert talk.finished and talk.outstanding == 0
+    assert written == [each.content for each in handed]
+    assert [each.ticket for each in handed] == list(range(counts.messages))
 
 
 def test_an_answer_may_be_two_or_none() -> None:

@@ -291,7 +291,8 @@ def test_what_can_be_sent(body: Any, code: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"timeout": 0.0}, {"connections": 0}, *({"url": url} for url in ("http://x", "mllp://", "mllp://x:99999", "mllp://u:p@x", "ris:2575"))],
+    [{"timeout": 0.0}, {"connections": 0}]
+    + [{"url": url} for url in ("http://x", "mllp://", "mllp://x:99999", "mllp://u:p@x", "ris:2575")],
 )
 def test_declarations_that_cannot_be(options: dict[str, Any]) -> None:
     """They are found by `flue check`."""
