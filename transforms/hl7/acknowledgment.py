@@ -55,7 +55,7 @@ def answers_due(msh15: str | None, msh16: str | None, mode: str = "as_asked") ->
     acknowledgment only; `as_asked` takes it to mean original mode.  What table 0155 does not know is silence.
     """
     accept, application = (said if said in _CONDITIONS else "" for said in ((msh15 or "").strip(), (msh16 or "").strip()))
-    if mode == "original" or mode == "as_asked" and not accept and not application:
+    if mode == "original" or (mode == "as_asked" and not accept and not application):
         return Owed(True, "NE", "AL")
     return Owed(False, accept or ("AL" if mode == "enhanced" else "NE"), application or "NE")
 

@@ -39,6 +39,7 @@ _RIGHT_HALVES = {  # last byte of `ESC - F`: the set in the upper half (ISO 2022
     "41": "iso8859-1", "42": "iso8859-2", "43": "iso8859-3", "44": "iso8859-4", "46": "iso8859-7", "47": "iso8859-6",
     "48": "iso8859-8", "4C": "iso8859-5", "4D": "iso8859-9", "62": "iso8859-15",
 }  # fmt: skip
+_SWITCHED = Note("charset_switch", "MSH-20", "sequences that switch the character set could not be followed and stand in the text")
 _JAPANESE = ("iso2022_jp_2", "iso2022_jp_ext")
 _UPPER_CONTROLS = bytes(range(0x80, 0xA0))  # never text in ISO 8859
 
@@ -81,7 +82,7 @@ def decode(raw: bytes, policy: str = "replace") -> Decoded:
     declared, separator = declared_set(raw)
     codec = codec_for(declared, separator)
     if codec is not None and (text := _fitting(raw, codec)) is not None:
-        return Decoded(text, codec)
+        return Decoded(text, codec, b"", (_SWITCHED,) if "\x1b" in text else ())
     if policy == "strict":
         raise MessageError(ErrorCode.DATA_TYPE, "MSH-18", "the bytes do not fit the declared character set")
     return _guessed(raw, declared, codec)
@@ -98,7 +99,7 @@ def declared_set(raw: bytes) -> tuple[str, str]:
 
 def _fitting(raw: bytes, codec: str) -> str | None:
     """The text, or None where the bytes are none in this set."""
-    if codec == "ascii" and b"\x1b" in raw or codec in ("utf-16", "utf-32"):
+    if (codec == "ascii" and b"\x1b" in raw) or codec in ("utf-16", "utf-32"):
         return None  # what is 16 or 32 bits wide was recognised by its mark or its zeros
     if codec.startswith("iso8859") and any(map(_UPPER_CONTROLS.__contains__, set(raw))):
         return None

@@ -70,7 +70,7 @@ def _meanings(delimiters: Delimiters) -> dict[str, str]:
 def _replacements(delimiters: Delimiters) -> dict[int, str]:
     mark = delimiters.escape
     if mark == ABSENT:  # nothing can be escaped: what would cut the text becomes a blank
-        return {ord(each): " " for each in delimiters.special} | {code: " " for code in _CONTROLS}
+        return {ord(each): " " for each in delimiters.special} | dict.fromkeys(_CONTROLS, " ")
     controls = {code: f"{mark}X{code:02X}{mark}" for code in _CONTROLS}
     if "." not in delimiters.special:
         controls[0x0A] = f"{mark}.br{mark}"

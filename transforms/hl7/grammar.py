@@ -32,7 +32,7 @@ class Part:
         """Whether a message without it is incomplete."""
         if self.optional or self.is_segment:
             return not self.optional
-        return not self.choice and any(part.needed for part in self.parts) or self.choice and all(part.needed for part in self.parts)
+        return (not self.choice and any(part.needed for part in self.parts)) or (self.choice and all(part.needed for part in self.parts))
 
     @property
     def leading(self) -> str:

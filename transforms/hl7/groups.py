@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from transforms.document import Note
 from transforms.hl7.message import Message, Segment
-from transforms.hl7.placement import ATTACHED, BACK, EITHER, LATE, MISSING, ON, STAY, Move, State
+from transforms.hl7.placement import ATTACHED, BACK, EITHER, LATE, ON, STAY, Move, State
 from transforms.hl7.structures import structure as _structure
 from transforms.hl7.structures import structure_of
 
@@ -157,7 +157,7 @@ def _unusual(tree: Tree, stack: list[Group], segment: Segment, move: Move, away:
         target = stack[len(stack) - 1 - move.pops]
         for number, name in enumerate(move.opens, 1):
             inner = next((each for each in reversed(target.groups(name))), None)
-            if inner is None or move.fresh and number == len(move.opens):
+            if inner is None or (move.fresh and number == len(move.opens)):
                 inner = Group(name)
                 target.children.append(inner)
             target = inner
@@ -175,7 +175,8 @@ def _unusual(tree: Tree, stack: list[Group], segment: Segment, move: Move, away:
 def _note_stay(tree: Tree, target: Group, segment: Segment, move: Move, here: bool) -> None:
     if segment.name in ATTACHED:
         if not here or segment.name not in move.state.node.group.own:
-            tree.deviations.append(Note("segment_out_of_place", segment.place, f"{segment.name} stays with the segment before it, in {target.name}"))
+            sentence = f"{segment.name} stays with the segment before it, in {target.name}"
+            tree.deviations.append(Note("segment_out_of_place", segment.place, sentence))
     elif segment.name in move.state.structure.names:
         tree.deviations.append(Note("segment_out_of_place", segment.place, f"{segment.name} is out of its place, bound to {target.name}"))
     elif segment.name[:1] != "Z":

@@ -87,5 +87,5 @@ def _starts(line: str, separator: str, own_end: bool) -> bool:
     """Whether a line starts a segment.  `own_end`: the line before ended as the message's segments do."""
     name, found, _ = line.partition(separator)
     if found:
-        return bool(_NAME.fullmatch(name) or own_end and _ODD_NAME.fullmatch(name))
+        return bool(_NAME.fullmatch(name) or (own_end and _ODD_NAME.fullmatch(name)))
     return bool(own_end and _NAME.fullmatch(name))

@@ -224,7 +224,7 @@ class Message:
     def chosen(self, path: Path, every: bool = False) -> list[Segment]:
         """The segments a path means: the one it numbers, every one for `[*]`, else the first (all, if `every`)."""
         found = self.each(path.segment)
-        if path.occurrence == EVERY or path.occurrence == UNSAID and every:
+        if path.occurrence == EVERY or (path.occurrence == UNSAID and every):
             return found
         index = max(path.occurrence, 1) - 1
         return found[index : index + 1]

@@ -55,8 +55,8 @@ class Node:
     @property
     def own(self) -> frozenset[str]:
         """The segments that may stand in this group itself."""
-        inner = (node.own if node.part.parts and not node.part.name else {node.part.name} for node in self.nodes if node.part.is_segment or not node.part.name)
-        return frozenset().union(*inner)
+        unnamed = (node.own for node in self.nodes if node.part.parts and not node.part.name)
+        return frozenset(node.part.name for node in self.nodes if node.part.is_segment).union(*unnamed)
 
     @property
     def group(self) -> Node:
@@ -163,8 +163,9 @@ class Structure:
         pops = state.node.group.depth - (target.group.depth - len(opens))
         left = _skipped(state.node, entry) if lacking else ()
         missing = (*left, *(_lacking(entry, target) if lacking else ()))
-        still = tuple(each for each in (*state.missing, *missing) if _around(each.parent, target))
-        kind = MISSING if lacking and missing else ON
+        open_yet = tuple(each for each in state.missing if not _around(entry, each))  # `entry` may begin again
+        still = tuple(each for each in (*open_yet, *missing) if _around(each.parent, target))
+        kind = MISSING if missing else ON
         return Move(kind, pops, opens, self._state(target, still), tuple(each.part.leading for each in missing))
 
     def _back(self, state: State, top: Node, target: Node) -> Move:
@@ -176,10 +177,11 @@ class Structure:
     def _doubtful(self, state: State, repeated: Node, target: Node, move: Move) -> Move:
         """A group is begun again right after its needed segment: `OBR ORC OBX` may mean the ORC of that OBR."""
         last, group = state.node, repeated.group
-        if repeated is not group or last.group is not group or target.group is not group or last.part.optional and last.part.name not in ATTACHED:
-            return move
-        late = target is not last and _before(group, target, last)
-        return move._replace(kind=LATE, other=Move(BACK, 0, (), state)) if late else move
+        inside = repeated is group and last.group is group and target.group is group and target is not last
+        follows = not last.part.optional or last.part.name in ATTACHED
+        if inside and follows and _before(group, target, last):
+            return move._replace(kind=LATE, other=Move(BACK, 0, (), state))
+        return move
 
     def _documents(self, state: State, target: Node, move: Move) -> Move:
         """A group that begins as one further on does (ORDER_DOCUMENT, which ends with TXA) is entered only if it is complete."""

@@ -58,9 +58,9 @@ def structure_of(message: Message) -> str:
 def _found(code: str, event: str, stated: str) -> str:
     definitions = _definitions()
     for candidate in (stated, f"{code}_{event}"):
-        candidate = definitions["events"].get(candidate, candidate)
-        if candidate in definitions["structures"]:
-            return candidate
+        shared = definitions["events"].get(candidate, candidate)
+        if shared in definitions["structures"]:
+            return shared
     return _USUAL.get(code, f"{code}_{event}" if event else code)
 
 

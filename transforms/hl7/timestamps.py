@@ -75,7 +75,7 @@ def zone_of(timezone_name: str, msh7: str) -> str:
     if not timezone_name or stamp is None or not stamp.offset:
         return timezone_name or (stamp.offset if stamp else "")
     expected, flag = _offset_at(timezone_name, stamp)
-    if expected == stamp.offset or flag and stamp.offset in _offsets_at(timezone_name, stamp):
+    if expected == stamp.offset or (flag and stamp.offset in _offsets_at(timezone_name, stamp)):
         return timezone_name
     return stamp.offset
 
@@ -115,7 +115,7 @@ def fhir_instant(text: str, zone: str = "") -> Converted:
 def fhir_time(text: str) -> Converted:
     """A FHIR time of a TM: it has no zone, so an offset is flagged, and minutes must be there."""
     match = _TIME.fullmatch(text.strip())
-    if match is None or match[2] is None or match[4] and match[3] is None or _offset(match["offset"]) is None:
+    if match is None or match[2] is None or (match[4] and match[3] is None) or _offset(match["offset"]) is None:
         return Converted(None)
     hour, minute, second = int(match[1]), int(match[2]), int(match[3] or 0)
     if hour > 23 or minute > 59 or second > 60:
@@ -158,7 +158,7 @@ def _offset(text: str | None) -> str | None:
         return "+00:00" if text else ""
     digits = text[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])
-    if minutes > 59 or hours > 14 or hours == 14 and minutes:
+    if minutes > 59 or hours > 14 or (hours == 14 and minutes):
         return None
     return "+00:00" if not hours and not minutes else f"{text[0]}{digits[:2]}:{digits[2:]}"
 

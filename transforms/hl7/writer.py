@@ -9,8 +9,8 @@ from __future__ import annotations
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.characters import codec_for
 from transforms.hl7.delimiters import ABSENT, Delimiters
-from transforms.hl7.escapes import escape
 from transforms.hl7.editing import edited, joined
+from transforms.hl7.escapes import escape
 from transforms.hl7.lines import physical_lines
 from transforms.hl7.message import NULL, Message, Segment, parse
 from transforms.hl7.path import EVERY, UNSAID, Path

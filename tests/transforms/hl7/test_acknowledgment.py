@@ -35,17 +35,32 @@ HEADER = "MSH|^~\\&|EHR^4^L|CLINIC|LAB^1.2.3^ISO|HOSP^9^L|20240506070809+0000||{
 @pytest.mark.parametrize(
     ("version", "kind"),
     [
-        ("2.1", "ACK"), ("2.2", "ACK"), ("2.3", "ACK^R01"), ("2.3.1", "ACK^R01^ACK"), ("2.4", "ACK^R01^ACK"), ("2.5.1", "ACK^R01^ACK"),
-        ("2.7", "ACK^R01^ACK"), ("2.8.2", "ACK^R01^ACK"), ("2.9", "ACK^R01^ACK"), ("2.5.1^DEU", "ACK^R01^ACK"), ("x", "ACK^R01^ACK"),
+        ("2.1", "ACK"),
+        ("2.2", "ACK"),
+        ("2.3", "ACK^R01"),
+        ("2.3.1", "ACK^R01^ACK"),
+        ("2.4", "ACK^R01^ACK"),
+        ("2.5.1", "ACK^R01^ACK"),
+        ("2.7", "ACK^R01^ACK"),
+        ("2.8.2", "ACK^R01^ACK"),
+        ("2.9", "ACK^R01^ACK"),
+        ("2.5.1^DEU", "ACK^R01^ACK"),
+        ("x", "ACK^R01^ACK"),
     ],
-)  # fmt: skip
+)
 def test_the_header_by_version(version: str, kind: str) -> None:
     """Sender and receiver change places whole; processing id, version and character set come back as they were."""
     assert lines(message(version)) == [HEADER.format(kind, version), "MSA|AA|M1"]
 
 
-OLD = ["MSA|AE|M1|no authority \\T\\ such|||101^Required field missing^HL70357", "ERR|PID^1^3^101&Required field missing&HL70357~OBX^3^5^102&Data type error&HL70357"]
-NEW = ["ERR||PID^1^3^2^4|101^Required field missing^HL70357|E|||maps/x.yaml:12|no authority \\T\\ such", "ERR||OBX^3^5|102^Data type error^HL70357|E||||not a number"]
+OLD = [
+    "MSA|AE|M1|no authority \\T\\ such|||101^Required field missing^HL70357",
+    "ERR|PID^1^3^101&Required field missing&HL70357~OBX^3^5^102&Data type error&HL70357",
+]
+NEW = [
+    "ERR||PID^1^3^2^4|101^Required field missing^HL70357|E|||maps/x.yaml:12|no authority \\T\\ such",
+    "ERR||OBX^3^5|102^Data type error^HL70357|E||||not a number",
+]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +83,14 @@ def test_errors_by_version(version: str, rest: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("place", "said"),
-    [("MSH-9", "MSH^1^9"), ("PID", "PID^1"), ("OBX[2]-5[1].2.3", "OBX^2^5^1^2^3"), ("OBX-5.2", "OBX^1^5^1^2"), ("OBX[*]-5", "OBX^^5"), ("the moon", "")],
+    [
+        ("MSH-9", "MSH^1^9"),
+        ("PID", "PID^1"),
+        ("OBX[2]-5[1].2.3", "OBX^2^5^1^2^3"),
+        ("OBX-5.2", "OBX^1^5^1^2"),
+        ("OBX[*]-5", "OBX^^5"),
+        ("the moon", ""),
+    ],
 )
 def test_places(place: str, said: str) -> None:
     error = lines(message(), "AE", errors=[MessageError(ErrorCode.INTERNAL, place, "why")])[2].split("|")
@@ -98,8 +120,9 @@ def test_the_sender_s_delimiters() -> None:
 def test_few_delimiters() -> None:
     raw = b"MSH|^~|LAB|H|E|F|2024||ADT^A01|M1|P|2.3\r"
     assert acknowledge(raw, "AE", control_id="7", when=WHEN, errors=[WRONG]).split(b"\r")[1:3] == [
-        b"MSA|AE|M1|not a number|||102^Data type error^HL70357", b"ERR|OBX^3^5^102",
-    ]  # fmt: skip
+        b"MSA|AE|M1|not a number|||102^Data type error^HL70357",
+        b"ERR|OBX^3^5^102",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +150,11 @@ def test_sixteen_bits() -> None:
     [
         (b"", "AR", "MSH|^~\\&|||||20240506070809+0000||ACK|A7|P|2.5.1\rMSA|AR|\r"),
         (b"junk \x0b\x1c\r", "AE", "MSH|^~\\&|||||20240506070809+0000||ACK|A7|P|2.5.1\rMSA|AR|\r"),
-        (b"MSH||A|B|C|D|2024||ORM^O01^ORM_O01|1|D|2.5.1\r", "AR", "MSH|^~\\&|C|D|A|B|20240506070809+0000||ACK^O01^ACK|A7|D|2.5.1\rMSA|AR|1\r"),
+        (
+            b"MSH||A|B|C|D|2024||ORM^O01^ORM_O01|1|D|2.5.1\r",
+            "AR",
+            "MSH|^~\\&|C|D|A|B|20240506070809+0000||ACK^O01^ACK|A7|D|2.5.1\rMSA|AR|1\r",
+        ),
         (b"MSH|^~\\&|A|B|C|D|2024||ORM^O01|1\r", "AR", "MSH|^~\\&|C|D|A|B|20240506070809+0000||ACK^O01^ACK|A7|P|2.5.1\rMSA|AR|1\r"),
         (b"MSH|^~\\&|A|B|C|D|2024||ORM^O01||D|2.3\r", "AE", "MSH|^~\\&|C|D|A|B|20240506070809+0000||ACK^O01|A7|D|2.3\rMSA|AR|\r"),
         (b'MSH|^~\\&|A|B|C|D|2024||ORM^O01|""|D|2.3\r', "CA", "MSH|^~\\&|C|D|A|B|20240506070809+0000||ACK^O01|A7|D|2.3\rMSA|CR|\r"),
@@ -160,16 +187,22 @@ def test_anything_gets_one_legible_answer(raw: bytes, code: str) -> None:
         (b"MSH|^~\\&|||||2024||ACK^R01^ACK_R01|ACK|P|2.5\rMSA|AA|M1", Acknowledgment("AA", "M1", own_control_id="ACK")),
         (b"MSH|^~\\&|A|B|C|D|2024||ACK|9|P|2.3\rMSA|aa|M1|OK\r", Acknowledgment("AA", "M1", "OK", own_control_id="9")),
         (b"\x0bMSH|^~\\&|A|B|C|D|20240101.5||ACK|9|P|2.3\nMSA|CA| M1 \n\x1c\r", Acknowledgment("CA", "M1", own_control_id="9")),
-        (b"MSH|^~\\&|A|B|C|D|2024||ACK|9|P|2.5\rSFT|1\rERR||PID^1^3|101^Required^HL70357|E||||why not\rMSA|AE|M1\r", Acknowledgment("AE", "M1", "why not", "101", "PID-3", "9")),
+        (
+            b"MSH|^~\\&|A|B|C|D|2024||ACK|9|P|2.5\rSFT|1\rERR||PID^1^3|101^Required^HL70357|E||||why not\rMSA|AE|M1\r",
+            Acknowledgment("AE", "M1", "why not", "101", "PID-3", "9"),
+        ),
         (b"MSH|^~\\&|A|B|C|D|2024||ACK|9|P|2.5\rMSA|AE|M1\rERR||OBX^2^5|102\r", Acknowledgment("AE", "M1", "", "102", "OBX[2]-5", "9")),
-        (b"MSH|^~\\&|A|B|C|D|2024||ACK|9|P|2.3\rMSA|AR|M1||||207^Internal error\r", Acknowledgment("AR", "M1", "Internal error", "207", "", "9")),
+        (
+            b"MSH|^~\\&|A|B|C|D|2024||ACK|9|P|2.3\rMSA|AR|M1||||207^Internal error\r",
+            Acknowledgment("AR", "M1", "Internal error", "207", "", "9"),
+        ),
         (b"MSH|^~\\&|A|B|C|D|2024||ORU^R01|9|P|2.3\rPID|1\r", Acknowledgment("", "", own_control_id="9")),
         (b"MSA|AE|M1|no header\r", Acknowledgment("AE", "M1", "no header")),
         (b"MSH\rMSA|AR|M1", Acknowledgment("AR", "M1")),
         (b"HTTP/1.1 400", Acknowledgment("", "")),
         (b"", Acknowledgment("", "")),
     ],
-)  # fmt: skip
+)
 def test_reading_what_peers_write(raw: bytes, said: Acknowledgment) -> None:
     assert read_acknowledgment(raw) == said
 
@@ -205,8 +238,17 @@ def test_every_cell_of_the_table(msh15: str | None, msh16: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("condition", "good", "due"),
-    [("AL", True, True), ("AL", False, True), ("NE", True, False), ("NE", False, False), ("SU", True, True), ("SU", False, False), ("ER", True, False), ("ER", False, True)],
-)  # fmt: skip
+    [
+        ("AL", True, True),
+        ("AL", False, True),
+        ("NE", True, False),
+        ("NE", False, False),
+        ("SU", True, True),
+        ("SU", False, False),
+        ("ER", True, False),
+        ("ER", False, True),
+    ],
+)
 def test_conditions(condition: str, good: bool, due: bool) -> None:
     assert Owed(False, condition, "NE").accept_due(good) is due
     assert Owed(False, "NE", condition).application_due(good) is due
@@ -215,15 +257,22 @@ def test_conditions(condition: str, good: bool, due: bool) -> None:
 @pytest.mark.parametrize(
     ("msh15", "msh16", "good", "codes"),
     [
-        ("", "", True, ["application"]), ("", "", False, ["application"]),
-        ("AL", "NE", True, ["accept"]), ("AL", "", False, ["accept"]),
+        ("", "", True, ["application"]),
+        ("", "", False, ["application"]),
+        ("AL", "NE", True, ["accept"]),
+        ("AL", "", False, ["accept"]),
         ("AL", "AL", True, ["accept", "application"]),
-        ("NE", "AL", True, ["application"]), ("", "AL", True, ["application"]),
-        ("NE", "NE", True, []), ("NE", "NE", False, []), ("NE", "", False, []),
-        ("ER", "ER", True, []), ("ER", "ER", False, ["accept", "application"]),
-        ("SU", "ER", True, ["accept"]), ("SU", "ER", False, ["application"]),
+        ("NE", "AL", True, ["application"]),
+        ("", "AL", True, ["application"]),
+        ("NE", "NE", True, []),
+        ("NE", "NE", False, []),
+        ("NE", "", False, []),
+        ("ER", "ER", True, []),
+        ("ER", "ER", False, ["accept", "application"]),
+        ("SU", "ER", True, ["accept"]),
+        ("SU", "ER", False, ["application"]),
     ],
-)  # fmt: skip
+)
 def test_what_a_sender_gets(msh15: str, msh16: str, good: bool, codes: list[str]) -> None:
     """Rule by rule: original mode one answer; enhanced as asked."""
     owed = answers_due(msh15, msh16)

@@ -22,13 +22,28 @@ def message(charset: str, name: str, codec: str) -> bytes:
 @pytest.mark.parametrize(
     ("msh18", "codec"),
     [
-        ("", "ascii"), ('""', "ascii"), ("ASCII", "ascii"), ("8859/1", "iso8859-1"), ("8859/15", "iso8859-15"), ("ISO-8859-2", "iso8859-2"),
-        ("UNICODE UTF-8", "utf-8"), ("utf-8", "utf-8"), ("UNICODE", "utf-8"), ("UNICODE UTF-16", "utf-16"), ("GB 18030-2000", "gb18030"),
-        ("ISO IR87", "iso2022_jp_2"), ("ASCII~ISO IR87~ISO IR159", "iso2022_jp_2"), ("ISO IR14~ISO IR87~ISO IR13", "iso2022_jp_ext"),
-        ("KS X 1001", "cp949"), ("BIG-5", "big5hkscs"), ("WINDOWS-1250", "cp1250"), ("8859/1~ISO IR87", "iso8859-1"),
-        ("code1", None), ("CNS 11643-1992", None),
+        ("", "ascii"),
+        ('""', "ascii"),
+        ("ASCII", "ascii"),
+        ("8859/1", "iso8859-1"),
+        ("8859/15", "iso8859-15"),
+        ("ISO-8859-2", "iso8859-2"),
+        ("UNICODE UTF-8", "utf-8"),
+        ("utf-8", "utf-8"),
+        ("UNICODE", "utf-8"),
+        ("UNICODE UTF-16", "utf-16"),
+        ("GB 18030-2000", "gb18030"),
+        ("ISO IR87", "iso2022_jp_2"),
+        ("ASCII~ISO IR87~ISO IR159", "iso2022_jp_2"),
+        ("ISO IR14~ISO IR87~ISO IR13", "iso2022_jp_ext"),
+        ("KS X 1001", "cp949"),
+        ("BIG-5", "big5hkscs"),
+        ("WINDOWS-1250", "cp1250"),
+        ("8859/1~ISO IR87", "iso8859-1"),
+        ("code1", None),
+        ("CNS 11643-1992", None),
     ],
-)  # fmt: skip
+)
 def test_names_of_table_0211(msh18: str, codec: str | None) -> None:
     assert codec_for(msh18) == codec
     if codec is not None:
@@ -85,6 +100,13 @@ def test_where_bytes_and_declaration_disagree(raw: bytes, name: str, codec: str,
     assert caught.value.place == "MSH-18"
 
 
+def test_switching_that_cannot_be_followed_is_told() -> None:
+    """Latin letters and Japanese ones by turns: no codec reads that, so it is not passed over in silence."""
+    raw = message("8859/1~ISO IR87", "Zörb^", "latin-1") + b"NTE|1||\x1b$B;3\x1b(B\r"
+    assert [note.code for note in decode(raw).notes] == ["charset_switch"]
+    assert decode(raw).text.encode("latin-1") == raw
+
+
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("charset", ["", "UNICODE UTF-16", "8859/1"])
 def test_a_byte_order_mark_outranks_the_declaration(codec: str, charset: str) -> None:
@@ -102,7 +124,10 @@ def test_broken_wide_text_is_read_as_far_as_it_goes() -> None:
         decode(raw, "strict")
 
 
-@given(st.binary(max_size=60), st.sampled_from(["", "8859/1", "8859/7", "UNICODE UTF-8", "ISO IR87", "GB 18030-2000", "x", "UNICODE UTF-16", "BIG-5"]))
+@given(
+    st.binary(max_size=60),
+    st.sampled_from(["", "8859/1", "8859/7", "UNICODE UTF-8", "ISO IR87", "GB 18030-2000", "x", "UNICODE UTF-16", "BIG-5"]),
+)
 def test_no_bytes_are_refused(tail: bytes, charset: str) -> None:
     """Any bytes at all are read, and the message they stand in can be written back."""
     raw = HEAD.format(charset).encode() + tail.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"") + b"\r"

@@ -54,7 +54,9 @@ def test_bytes_stay(shared: Path) -> None:
         changed = message.replace("MSH-10", "CHANGED1")
         assert changed.get("MSH-10") == "CHANGED1", path
         assert [each.text for each in changed.segments[1:]] == [each.text for each in message.segments[1:]], path
-        assert bytes(changed.replace("MSH-10", message.segments[0].raw(10), escaped=True)) == raw or len(message.segments[0].fields) < 11, path
+        assert bytes(changed.replace("MSH-10", message.segments[0].raw(10), escaped=True)) == raw or len(message.segments[0].fields) < 11, (
+            path
+        )
 
 
 def test_no_segment_is_lost(shared: Path) -> None:

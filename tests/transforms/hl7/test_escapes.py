@@ -34,7 +34,22 @@ def test_known_sequences(text: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [r"\Zlocal\ ", r"\Q\ ", r"C:\dir\file", "50\\", "\\", r"a\\b", r"\X4\ ", r"\XZZ\ ", r"\P\ ", r"\C99\ ", r"\CFFFF\abc", r"\M2\x", r"\.xx\ ", "\\" * 7],
+    [
+        r"\Zlocal\ ",
+        r"\Q\ ",
+        r"C:\dir\file",
+        "50\\",
+        "\\",
+        r"a\\b",
+        r"\X4\ ",
+        r"\XZZ\ ",
+        r"\P\ ",
+        r"\C99\ ",
+        r"\CFFFF\abc",
+        r"\M2\x",
+        r"\.xx\ ",
+        "\\" * 7,
+    ],
 )
 def test_unknown_sequences_stay(text: str) -> None:
     assert unescape(text) == text

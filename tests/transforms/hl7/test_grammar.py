@@ -12,8 +12,11 @@ def test_reading() -> None:
     part = parse_grammar("XXX_X01", "MSH [{SFT}] {A([PID] <OBR|RXO> [(ORC [PRT])])} [DSC]")
     assert part.name == "XXX_X01"
     assert [(each.name, each.optional, each.repeats) for each in part.parts] == [
-        ("MSH", False, False), ("SFT", True, True), ("A", False, True), ("DSC", True, False),
-    ]  # fmt: skip
+        ("MSH", False, False),
+        ("SFT", True, True),
+        ("A", False, True),
+        ("DSC", True, False),
+    ]
     group = part.parts[2]
     assert [each.leading for each in group.parts] == ["PID", "OBR", "ORC"]
     assert group.parts[1] == Part(parts=(Part("OBR"), Part("RXO")), choice=True)

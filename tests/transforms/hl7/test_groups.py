@@ -45,14 +45,17 @@ def test_groups_have_the_same_names_in_every_version(version: str) -> None:
         ("PID ORC OBR OBX OBR", "PATIENT(PID) ORDER_OBSERVATION(ORC OBR OBSERVATION(OBX)) ORDER_OBSERVATION(OBR)"),
         ("PID OBR OBX SPM OBX OBX", "PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX) SPECIMEN(SPM OBX OBX))"),
         ("PID OBR SPM OBX SPM OBR", "PATIENT(PID) ORDER_OBSERVATION(OBR SPECIMEN(SPM OBX) SPECIMEN(SPM)) ORDER_OBSERVATION(OBR)"),
-        ("PID OBR TQ1 TQ2 TQ1 CTD OBX PRT NTE OBX FT1 CTI", "PATIENT(PID) ORDER_OBSERVATION(OBR TIMING_QTY(TQ1 TQ2) TIMING_QTY(TQ1) CTD OBSERVATION(OBX PRT NTE) OBSERVATION(OBX) FT1 CTI)"),
+        (
+            "PID OBR TQ1 TQ2 TQ1 CTD OBX PRT NTE OBX FT1 CTI",
+            "PATIENT(PID) ORDER_OBSERVATION(OBR TIMING_QTY(TQ1 TQ2) TIMING_QTY(TQ1) CTD OBSERVATION(OBX PRT NTE) OBSERVATION(OBX) FT1 CTI)",
+        ),
         ("PID PD1 NTE NK1 NK1 PV1 PV2 OBR", "PATIENT(PID PD1 NTE NK1 NK1 VISIT(PV1 PV2)) ORDER_OBSERVATION(OBR)"),
         ("PID OBX OBR OBX", "PATIENT(PID PATIENT_OBSERVATION(OBX)) ORDER_OBSERVATION(OBR OBSERVATION(OBX))"),
         ("PID ORC PRT OBX TXA OBR OBX", "PATIENT(PID) ORDER_OBSERVATION(ORC PRT ORDER_DOCUMENT(OBX TXA) OBR OBSERVATION(OBX))"),
         ("PID OBR OBX ZZZ NTE", "PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX ZZZ NTE))"),
         ("PID PD1 NK1 NTE OBR", "PATIENT(PID PD1 NK1 NTE) ORDER_OBSERVATION(OBR)"),  # the order of 2.3.1
     ],
-)  # fmt: skip
+)
 def test_legal_orders(segments: str, inner: str) -> None:
     tree = group(message(segments))
     assert shown(tree) == RESULT.format(inner)
@@ -68,20 +71,49 @@ def test_several_patients() -> None:
 @pytest.mark.parametrize(
     ("segments", "inner", "notes"),
     [
-        ("PID OBR OBX PV1 OBX", "PATIENT(PID VISIT(PV1)) ORDER_OBSERVATION(OBR OBSERVATION(OBX) OBSERVATION(OBX))", ["segment_out_of_place PV1"]),
-        ("PID OBR OBX PV1 PV2 NTE OBX NTE", "PATIENT(PID VISIT(PV1 PV2 NTE)) ORDER_OBSERVATION(OBR OBSERVATION(OBX) OBSERVATION(OBX NTE))", ["segment_out_of_place PV1", "segment_out_of_place PV2", "segment_out_of_place NTE"]),
+        (
+            "PID OBR OBX PV1 OBX",
+            "PATIENT(PID VISIT(PV1)) ORDER_OBSERVATION(OBR OBSERVATION(OBX) OBSERVATION(OBX))",
+            ["segment_out_of_place PV1"],
+        ),
+        (
+            "PID OBR OBX PV1 PV2 NTE OBX NTE",
+            "PATIENT(PID VISIT(PV1 PV2 NTE)) ORDER_OBSERVATION(OBR OBSERVATION(OBX) OBSERVATION(OBX NTE))",
+            ["segment_out_of_place PV1", "segment_out_of_place PV2", "segment_out_of_place NTE"],
+        ),
         ("PV1 PID OBR", "PATIENT(VISIT(PV1) PID) ORDER_OBSERVATION(OBR)", ["segment_missing PV1", "segment_out_of_place PID"]),
         ("PID OBR ORC OBX", "PATIENT(PID) ORDER_OBSERVATION(OBR ORC OBSERVATION(OBX))", ["segment_out_of_place ORC"]),
-        ("PID OBR NTE ORC OBX OBX", "PATIENT(PID) ORDER_OBSERVATION(OBR NTE ORC OBSERVATION(OBX) OBSERVATION(OBX))", ["segment_out_of_place ORC"]),
+        (
+            "PID OBR NTE ORC OBX OBX",
+            "PATIENT(PID) ORDER_OBSERVATION(OBR NTE ORC OBSERVATION(OBX) OBSERVATION(OBX))",
+            ["segment_out_of_place ORC"],
+        ),
         ("PID ORC OBX OBX", "PATIENT(PID) ORDER_OBSERVATION(ORC OBSERVATION(OBX) OBSERVATION(OBX))", ["segment_missing OBX"]),
-        ("PID ORC OBX OBR OBX", "PATIENT(PID) ORDER_OBSERVATION(ORC OBSERVATION(OBX) OBR OBSERVATION(OBX))", ["segment_missing OBX", "segment_out_of_place OBR"]),
-        ("PID OBR OBX TQ1 OBX", "PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX) TIMING_QTY(TQ1) OBSERVATION(OBX))", ["segment_out_of_place TQ1"]),
+        (
+            "PID ORC OBX OBR OBX",
+            "PATIENT(PID) ORDER_OBSERVATION(ORC OBSERVATION(OBX) OBR OBSERVATION(OBX))",
+            ["segment_missing OBX", "segment_out_of_place OBR"],
+        ),
+        (
+            "PID OBR OBX TQ1 OBX",
+            "PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX) TIMING_QTY(TQ1) OBSERVATION(OBX))",
+            ["segment_out_of_place TQ1"],
+        ),
         ("PID OBR SPM NTE", "PATIENT(PID) ORDER_OBSERVATION(OBR SPECIMEN(SPM NTE))", ["segment_out_of_place NTE"]),
-        ("PID OBR OBX ABC NTE OBX", "PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX ABC NTE) OBSERVATION(OBX))", ["segment_unknown ABC"]),
+        (
+            "PID OBR OBX ABC NTE OBX",
+            "PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX ABC NTE) OBSERVATION(OBX))",
+            ["segment_unknown ABC"],
+        ),
         ("PID NTE PD1 OBR", "PATIENT(PID NTE PD1) ORDER_OBSERVATION(OBR)", ["segment_out_of_place PD1"]),
+        (
+            "PID ORC OBX ORC OBX OBR OBR",
+            "PATIENT(PID) ORDER_OBSERVATION(ORC OBSERVATION(OBX)) ORDER_OBSERVATION(ORC OBSERVATION(OBX) OBR) ORDER_OBSERVATION(OBR)",
+            ["segment_missing OBX", "segment_missing OBX[2]", "segment_out_of_place OBR"],
+        ),
         ("PID ORC ORC OBR", "PATIENT(PID) ORDER_OBSERVATION(ORC) ORDER_OBSERVATION(ORC OBR)", []),
     ],
-)  # fmt: skip
+)
 def test_recovery(segments: str, inner: str, notes: list[str]) -> None:
     tree = group(message(segments))
     assert shown(tree) == RESULT.format(inner)
@@ -98,17 +130,47 @@ def test_after_the_end() -> None:
 @pytest.mark.parametrize(
     ("kind", "segments", "expected"),
     [
-        ("OUL^R21", "PID PV1 SAC OBR OBX NTE OBX OBR OBX", "OUL_R21(MSH PATIENT(PID VISIT(PV1)) ORDER_OBSERVATION(CONTAINER(SAC) OBR OBSERVATION(OBX NTE) OBSERVATION(OBX)) ORDER_OBSERVATION(OBR OBSERVATION(OBX)))"),
-        ("OUL^R22", "PID SPM OBX SAC INV OBR ORC NTE OBX NTE OBR ORC OBX", "OUL_R22(MSH PATIENT(PID) SPECIMEN(SPM OBX CONTAINER(SAC INV) ORDER(OBR ORC NTE RESULT(OBX NTE)) ORDER(OBR ORC RESULT(OBX))))"),
+        (
+            "OUL^R21",
+            "PID PV1 SAC OBR OBX NTE OBX OBR OBX",
+            "OUL_R21(MSH PATIENT(PID VISIT(PV1)) ORDER_OBSERVATION(CONTAINER(SAC) OBR OBSERVATION(OBX NTE) OBSERVATION(OBX))"
+            " ORDER_OBSERVATION(OBR OBSERVATION(OBX)))",
+        ),
+        (
+            "OUL^R22",
+            "PID SPM OBX SAC INV OBR ORC NTE OBX NTE OBR ORC OBX",
+            "OUL_R22(MSH PATIENT(PID) SPECIMEN(SPM OBX CONTAINER(SAC INV) ORDER(OBR ORC NTE RESULT(OBX NTE)) ORDER(OBR ORC RESULT(OBX))))",
+        ),
         ("OUL^R22", "PID OBR OBX SPM OBX", "OUL_R22(MSH PATIENT(PID) SPECIMEN(ORDER(OBR RESULT(OBX) RESULT(OBX)) SPM))"),
-        ("OUL^R23", "PID SPM SAC OBR ORC OBX SAC OBR OBX", "OUL_R23(MSH PATIENT(PID) SPECIMEN(SPM CONTAINER(SAC ORDER(OBR ORC RESULT(OBX))) CONTAINER(SAC ORDER(OBR RESULT(OBX)))))"),
-        ("OUL^R24", "PID PV1 OBR ORC SPM SAC OBX OBR", "OUL_R24(MSH PATIENT(PID VISIT(PV1)) ORDER(OBR ORC SPECIMEN(SPM CONTAINER(SAC)) RESULT(OBX)) ORDER(OBR))"),
+        (
+            "OUL^R23",
+            "PID SPM SAC OBR ORC OBX SAC OBR OBX",
+            "OUL_R23(MSH PATIENT(PID) SPECIMEN(SPM CONTAINER(SAC ORDER(OBR ORC RESULT(OBX))) CONTAINER(SAC ORDER(OBR RESULT(OBX)))))",
+        ),
+        (
+            "OUL^R24",
+            "PID PV1 OBR ORC SPM SAC OBX OBR",
+            "OUL_R24(MSH PATIENT(PID VISIT(PV1)) ORDER(OBR ORC SPECIMEN(SPM CONTAINER(SAC)) RESULT(OBX)) ORDER(OBR))",
+        ),
         ("OUL^R24", "PID OBR ORC OBX", "OUL_R24(MSH PATIENT(PID) ORDER(OBR ORC RESULT(OBX)))"),
-        ("OML^O21", "PID PV1 ORC TQ1 OBR OBX SPM ORC OBR", "OML_O21(MSH PATIENT(PID PATIENT_VISIT(PV1)) ORDER(ORC TIMING(TQ1) OBSERVATION_REQUEST(OBR OBSERVATION(OBX) SPECIMEN(SPM))) ORDER(ORC OBSERVATION_REQUEST(OBR)))"),
-        ("ORM^O01", "PID PV1 ORC OBR NTE OBX ORC RXO", "ORM_O01(MSH PATIENT(PID PATIENT_VISIT(PV1)) ORDER(ORC ORDER_DETAIL(OBR NTE OBSERVATION(OBX))) ORDER(ORC ORDER_DETAIL(RXO)))"),
-        ("ADT^A08", "EVN PID NK1 NK1 PV1 OBX AL1 DG1 IN1 IN2 IN1", "ADT_A01(MSH EVN PID NK1 NK1 PV1 OBX AL1 DG1 INSURANCE(IN1 IN2) INSURANCE(IN1))"),
+        (
+            "OML^O21",
+            "PID PV1 ORC TQ1 OBR OBX SPM ORC OBR",
+            "OML_O21(MSH PATIENT(PID PATIENT_VISIT(PV1)) ORDER(ORC TIMING(TQ1) OBSERVATION_REQUEST(OBR OBSERVATION(OBX) SPECIMEN(SPM)))"
+            " ORDER(ORC OBSERVATION_REQUEST(OBR)))",
+        ),
+        (
+            "ORM^O01",
+            "PID PV1 ORC OBR NTE OBX ORC RXO",
+            "ORM_O01(MSH PATIENT(PID PATIENT_VISIT(PV1)) ORDER(ORC ORDER_DETAIL(OBR NTE OBSERVATION(OBX))) ORDER(ORC ORDER_DETAIL(RXO)))",
+        ),
+        (
+            "ADT^A08",
+            "EVN PID NK1 NK1 PV1 OBX AL1 DG1 IN1 IN2 IN1",
+            "ADT_A01(MSH EVN PID NK1 NK1 PV1 OBX AL1 DG1 INSURANCE(IN1 IN2) INSURANCE(IN1))",
+        ),
     ],
-)  # fmt: skip
+)
 def test_other_structures(kind: str, segments: str, expected: str) -> None:
     assert shown(group(message(segments, kind))) == expected
 
@@ -136,10 +198,15 @@ def test_a_structure_may_be_named() -> None:
     assert group(message("PID OBR", "ABC^XYZ"), "ORU_R01").name == "ORU_R01"
 
 
-SEGMENTS = st.lists(st.sampled_from("PID PD1 NK1 PV1 PV2 ORC OBR NTE OBX SPM TQ1 SAC TXA PRT DSC ZZZ ABC MSA AL1 IN1 RXO EVN CTD".split()), max_size=25)
+SEGMENTS = st.lists(
+    st.sampled_from(["PID", "PD1", "NK1", "PV1", "PV2", "ORC", "OBR", "NTE", "OBX", "SPM", "TQ1", "SAC", "TXA", "PRT", "DSC", "ZZZ", "ABC", "MSA", "AL1", "IN1", "RXO", "EVN", "CTD"]), max_size=25
+)
 
 
-@given(SEGMENTS, st.sampled_from(["ORU^R01", "OUL^R21", "OUL^R22", "OUL^R23", "OUL^R24", "OML^O21", "ADT^A01", "ORM^O01", "VXU^V04", "ABC^D", ""]))
+@given(
+    SEGMENTS,
+    st.sampled_from(["ORU^R01", "OUL^R21", "OUL^R22", "OUL^R23", "OUL^R24", "OML^O21", "ADT^A01", "ORM^O01", "VXU^V04", "ABC^D", ""]),
+)
 def test_no_segment_is_lost_or_doubled(segments: list[str], kind: str) -> None:
     """In whatever order they come, and under whatever structure, and the same again the second time."""
     read = message(" ".join(segments), kind)

@@ -28,7 +28,9 @@ def test_reading(text: str, path: Path) -> None:
     assert str(path) == text
 
 
-@pytest.mark.parametrize("text", ["", "pid-3", "PID-0", "PID.3", "PID-", "PID-3.", "PID-3.1.2.3", "PIDX-1", "PID-3[0]", "PID-3 ", "PID-9999999", "1ID-3"])
+@pytest.mark.parametrize(
+    "text", ["", "pid-3", "PID-0", "PID.3", "PID-", "PID-3.", "PID-3.1.2.3", "PIDX-1", "PID-3[0]", "PID-3 ", "PID-9999999", "1ID-3"]
+)
 def test_no_paths(text: str) -> None:
     with pytest.raises(ValueError, match="is no place in a message"):
         parse_path(text)

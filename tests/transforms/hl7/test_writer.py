@@ -101,8 +101,12 @@ def test_the_rest_stays_byte_for_byte(end: bytes) -> None:
     assert changed == raw.replace(b"NK1|2|C", b"NK1|2|NEW")
 
 
-PATHS = st.sampled_from(["PID-2", "PID-3.1", "PID-3[2].4.2", "PID-5", "PID-30", "NK1[2]-2[3]", "MSH-10", "MSH-3.2", "PID-5[2].2", "NK1[2]-7.3.2"])
-VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufdd0\0"), min_size=1).filter(lambda text: text.strip("\x1c\x0b \t\ufeff"))
+PATHS = st.sampled_from(
+    ["PID-2", "PID-3.1", "PID-3[2].4.2", "PID-5", "PID-30", "NK1[2]-2[3]", "MSH-10", "MSH-3.2", "PID-5[2].2", "NK1[2]-7.3.2"]
+)
+VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufdd0\0"), min_size=1).filter(
+    lambda text: text.strip("\x1c\x0b \t\ufeff")
+)
 
 
 @given(PATHS, VALUES)

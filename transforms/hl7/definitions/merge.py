@@ -30,16 +30,14 @@ def merged(name: str, versions: Sequence[tuple[str, Part]]) -> Part:
 def _flattened(part: Part, reference: Part) -> Part:
     """`part` with the names taken off groups that stand where `reference` has their first segment by itself."""
     alone = {each.name for each in reference.parts if each.is_segment}
-    parts = []
-    for child in part.parts:
-        if not child.is_segment:
-            same = _counterpart(child, reference.parts)
-            if same is not None:
-                child = _flattened(child, same)
-            elif child.leading in alone:
-                child = replace(child, name="")
-        parts.append(child)
-    return replace(part, parts=tuple(parts))
+
+    def child(each: Part) -> Part:
+        same = None if each.is_segment else _counterpart(each, reference.parts)
+        if same is not None:
+            return _flattened(each, same)
+        return replace(each, name="") if not each.is_segment and each.leading in alone else each
+
+    return replace(part, parts=tuple(map(child, part.parts)))
 
 
 def _counterpart(group: Part, parts: Sequence[Part]) -> Part | None:

@@ -32,10 +32,20 @@ def theirs(structure: str, children: tuple) -> Iterator[tuple[str, int, int]]:
 
 @pytest.mark.parametrize(
     ("structure", "version"),
-    [("ORU_R01", "2.1"), ("ORU_R01", "2.3"), ("ORU_R01", "2.5.1"), ("ORU_R01", "2.8.2"), ("OUL_R22", "2.5"), ("OUL_R24", "2.7"), ("ORM_O01", "2.4"), ("ADT_A01", "2.6"), ("VXU_V04", "2.8")],
-)  # fmt: skip
+    [
+        ("ORU_R01", "2.1"),
+        ("ORU_R01", "2.3"),
+        ("ORU_R01", "2.5.1"),
+        ("ORU_R01", "2.8.2"),
+        ("OUL_R22", "2.5"),
+        ("OUL_R24", "2.7"),
+        ("ORM_O01", "2.4"),
+        ("ADT_A01", "2.6"),
+        ("VXU_V04", "2.8"),
+    ],
+)
 def test_a_version_s_structure_is_hl7apy_s(structure: str, version: str) -> None:
-    kind, children = make.library(version, "messages").MESSAGES[structure]
+    _, children = make.library(version, "messages").MESSAGES[structure]
     assert list(flat(definition(structure, version))) == list(theirs(structure, children))
 
 
