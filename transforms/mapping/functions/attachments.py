@@ -42,13 +42,10 @@ def attachment(text: str, r: Reading) -> dict[str, Any] | None:
     """ED as Attachment: its data in base64, whatever ED.4 says it came in."""
     parts = components(text, r, 5)
     data = _data(parts[4], reading(parts[3], r).upper(), r)
+    media = _media(reading(parts[1], r), reading(parts[2], r), (data or b"")[:16])
     if data is None:
-        return None
-    made: dict[str, Any] = {}
-    if media := _media(reading(parts[1], r), reading(parts[2], r), data[:16]):
-        made["contentType"] = media
-    made["data"] = b64encode(data).decode("ascii")
-    return made
+        return {"contentType": media} if media else None
+    return {"contentType": media or "application/octet-stream", "data": b64encode(data).decode("ascii")}
 
 
 def _data(raw: str, encoding: str, r: Reading) -> bytes | None:

@@ -19,18 +19,16 @@ _FAMILY = ("humanname-own-prefix", "humanname-own-name", "humanname-partner-pref
 
 @function("human_name", gives="HumanName", memo=True)
 def human_name(text: str, r: Reading, use: str = "") -> dict[str, Any] | None:
-    """XPN as HumanName; `use` where XPN.7 says none."""
+    """XPN as HumanName; `use` where XPN.7 says none.  A kind without a name (a pseudonym not told) is kept, too."""
     parts = components(text, r, 15)
     name = _name(parts[0], parts[1:3], parts[4], (parts[3], parts[5], parts[13]), r)
-    if not name:
-        return None
-    _say_use(name, reading(parts[6], r), use)
+    _say_use(name, reading(parts[6], r), use if name else "")
     _say_form(name, reading(parts[7], r), reading(parts[10], r))
     if period := period_of(parts[9].replace(r.subcomponent, r.component), parts[11], parts[12], r):
         name["period"] = period
     left(parts, r, 9, 15)
     left_beyond(parts, r, 15)
-    return name
+    return name or None
 
 
 def name_in_number(parts: list[str], r: Reading) -> dict[str, Any]:

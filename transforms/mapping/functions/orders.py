@@ -1,17 +1,19 @@
-"""Orders and who is behind them: numbers two segments repeat, groups, parents, requesters (v2-to-FHIR, ORC[ServiceRequest], EIP, PRT[PractitionerRole])."""
+"""Orders and who is behind them: numbers two segments repeat, groups, parents, requesters (v2-to-FHIR, ORC[ServiceRequest], EIP)."""
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from transforms.mapping.functions.codes import Codes, codeable_concept, coding
 from transforms.mapping.functions.composites import apart, components
 from transforms.mapping.functions.contacts import address as as_address
-from transforms.mapping.functions.contacts import contact_point
 from transforms.mapping.functions.identifiers import entity_identifier, entity_identifier_pair
 from transforms.mapping.functions.people import organization as as_organization
 from transforms.mapping.functions.people import practitioner
+from transforms.mapping.functions.quantities import simple_quantity
 from transforms.mapping.functions.registry import function
+from transforms.mapping.functions.texts import joined_text
 from transforms.mapping.reading import Reading
 
 
@@ -36,12 +38,23 @@ def group_identifier(text: str, r: Reading, type: str = "PGN") -> dict[str, Any]
 
 
 @function("order_reference", gives="Reference", list=True, memo=True)
-def order_reference(text: str, r: Reading, also: str = "") -> list[dict[str, Any]] | None:
-    """EIP of a parent order as References by identifier: it lies elsewhere.  `also`: the same parent in another field."""
+def order_reference(text: str, r: Reading, service: str = "", also: str = "") -> list[dict[str, Any]] | None:
+    """EIP of a parent order as References by identifier: it lies elsewhere.  `service`: what was ordered there; `also`: that once more."""
+    made = [{"type": "ServiceRequest", "identifier": each} for each in _pair(text, r)]
+    if made and service and (said := joined_text(service, r)):
+        made[0] = {**made[0], "display": said}
+    if also and also != service:
+        r.left("also")
+    return made or None
+
+
+@function("parent_service", gives="Reference", memo=True)
+def parent_service(text: str, r: Reading, also: str = "") -> dict[str, Any] | None:
+    """CWE of what a parent order asked for, as a Reference that only names it.  `also`: the same in another field."""
     if also and also != text:
         r.left("also")
-    pair = _pair(text, r)
-    return [{"type": "ServiceRequest", "identifier": each} for each in pair] or None
+    said = joined_text(text, r)
+    return {"type": "ServiceRequest", "display": said} if said else None
 
 
 @function("specimen_reference", gives="Reference", list=True, memo=True)
@@ -57,6 +70,13 @@ def _pair(text: str, r: Reading) -> list[dict[str, Any]]:
         return entity_identifier_pair(text, r) or []
     made = entity_identifier(text, r, "PLAC")
     return [made] if made else []
+
+
+@function("composite_quantity_within", gives="Quantity", memo=True)
+def composite_quantity_within(text: str, r: Reading) -> dict[str, Any] | None:
+    """CQ inside a component (TQ.1), its parts being subcomponents; a number alone has no unit."""
+    number, _, unit = text.partition(r.subcomponent)
+    return simple_quantity(number, r, unit.replace(r.subcomponent, r.component))
 
 
 @function("codeable_concept_within", gives="CodeableConcept", memo=True)
@@ -78,13 +98,24 @@ def class_of_encounter(text: str, r: Reading, codes: Codes | None = None) -> dic
 def requester(text: str, r: Reading, also: str = "", home: str = "") -> dict[str, Any] | None:
     """XCN of who ordered, as Practitioner, with the address of ORC-24 (`home`).  `also`: the same person in another field."""
     if also and also != text:
-        r.left("also")
+        merged = _merged(text, also, r)
+        if merged is None:
+            r.left("also")
+        text = merged or text
     person = practitioner(text, r)
     if person is not None and home and "_display" not in person and (place := apart("home", lambda: as_address(home, r), r)):
         return {**person, "address": [place]}
     if home:
         r.left("home")
     return person
+
+
+def _merged(one: str, other: str, r: Reading) -> str | None:
+    """Two fields about one person as one, None where they contradict each other."""
+    pairs = list(zip_longest(components(one, r, 0), components(other, r, 0), fillvalue=""))
+    if any(first and second and first != second for first, second in pairs):
+        return None
+    return r.component.join(first or second for first, second in pairs)
 
 
 @function("requester_role", gives="PractitionerRole", memo=True)
@@ -100,19 +131,3 @@ def requester_role(
 
 def _facility(organization: str, r: Reading, address: str = "", telecom: str = "") -> dict[str, Any] | None:
     return apart("organization", lambda: as_organization(organization, r, address, telecom), r) if organization else None
-
-
-@function("participant", gives="PractitionerRole", memo=True)
-def participant(text: str, r: Reading, role: str = "", organization: str = "", telecom: str = "") -> dict[str, Any] | None:
-    """PRT's person as PractitionerRole with the role, the organization and the telephone of the same segment."""
-    person = practitioner(text, r)
-    if person is None:
-        return None
-    made: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": person}
-    if facility := _facility(organization, r):
-        made["organization"] = facility
-    if role and (said := apart("role", lambda: codeable_concept(role, r, table="0912"), r)):
-        made["code"] = [said]
-    if telecom and (point := apart("telecom", lambda: contact_point(telecom, r), r)):
-        made["telecom"] = [point]
-    return made

@@ -12,6 +12,7 @@ from transforms.mapping.functions.codes import concept, system_of
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
+from transforms.mapping.functions.extensions import original_code
 from transforms.mapping.functions.identifiers import add_check_digit, authority, identify
 from transforms.mapping.functions.names import name_in_number
 from transforms.mapping.functions.registry import function
@@ -103,9 +104,19 @@ def organization(text: str, r: Reading, address: str = "", telecom: str = "") ->
     if name:
         made["name"] = name
     _add_reach(made, telecom, address, r)
+    _not_at_home(made)
     left(parts, r, 3 if parts[9] and parts[2] else 0, 8 if parts[5] else 0, 9, 2 if reading(parts[1], r) not in ("", "L", "D") else 0)
     left_beyond(parts, r, 10)
     return _named_only(made)
+
+
+def _not_at_home(made: dict[str, Any]) -> None:
+    """FHIR lets no organization have an address or telephone of use `home`: the sender's code stays in its place."""
+    for name, table, code in (("telecom", "0201", "PRN"), ("address", "0190", "H")):
+        made_so = made.get(name)
+        if made_so and made_so[0].get("use") == "home":
+            rest = {key: value for key, value in made_so[0].items() if key != "use"}
+            made[name] = [{"_use": original_code(table, code), **rest}]
 
 
 @function("organization_name", gives="string", memo=True)
@@ -119,7 +130,11 @@ def organization_name(text: str, r: Reading) -> str | None:
 def organization_at(text: str, r: Reading) -> dict[str, Any] | None:
     """XAD of an organization nobody names, as Organization with an address alone."""
     place = as_address(text, r)
-    return {"resourceType": "Organization", "address": [place]} if place else None
+    if place is None:
+        return None
+    made = {"resourceType": "Organization", "address": [place]}
+    _not_at_home(made)
+    return made
 
 
 @function("organization_of_code", gives="Organization", memo=True)

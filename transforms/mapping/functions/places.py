@@ -40,6 +40,14 @@ def location(text: str, r: Reading) -> dict[str, Any] | None:
     return _named_only(made)
 
 
+@function("location_reference", gives="Reference", memo=True)
+def location_reference(text: str, r: Reading) -> dict[str, Any] | None:
+    """PL as a Reference that only names the place."""
+    place = location(text, r)
+    called = place and (place.get("_display") or place.get("name") or place.get("description"))
+    return {"type": "Location", "display": called} if called else None
+
+
 @function("discharge_location", gives="Location", memo=True)
 def discharge_location(text: str, r: Reading) -> dict[str, Any] | None:
     """DLD as Location: a code of table 0113, and since when."""

@@ -30,34 +30,42 @@ Typed = tuple[str, Any]
 UNITS_KEPT = 10_000
 """How many spellings of units are remembered; beyond that the memory starts again."""
 
-_units: dict[tuple[str, str, str], dict[str, str]] = {}
+_units: dict[tuple[str, str, str], tuple[dict[str, str], tuple[str, ...]]] = {}
 
 
 def unit_of(raw: str, r: Reading) -> dict[str, str]:
-    """CWE as the part of a Quantity that says the unit: `unit`, and `system` and `code` where they are certain."""
+    """CWE (OBX-6) as the part of a Quantity that says the unit: `unit`, and `system` and `code` where they are certain."""
     if not raw:
         return {}
     key = raw, r.component, r.escape
     known = _units.get(key)
     if known is None:
         known = _unit(read_components(raw, r, 9), r)
-        if r.context.identity.authorities:
-            return known  # may lean on the site's table for this sender
-        if len(_units) >= UNITS_KEPT:
-            _units.clear()
-        _units[key] = known
-    return known
+        if not r.context.identity.authorities:  # else it may lean on the site's table for this sender
+            if len(_units) >= UNITS_KEPT:
+                _units.clear()
+            _units[key] = known
+    unit, lost = known
+    for place in lost:
+        r.left(place)
+    return unit
 
 
-def _unit(parts: list[str], r: Reading) -> dict[str, str]:
+def _unit(parts: list[str], r: Reading) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The unit, and the components of it that have no place: a local code beside a text, an unknown system, other triplets."""
     code, said, name = parts[0], parts[8] or parts[1], parts[2]
     uri = system_of(name, "", r) if name else ""
     declared = "UCUM" if uri == UCUM else name
-    if ucum := code_of(code, declared) or (code_of(said) if said and not name else ""):
-        return {"unit": said or code, "system": UCUM, "code": ucum}
+    text = said or code
+    rest = tuple(f"unit.{number}" for number in (4, 5, 6) if parts[number - 1])
+    if ucum := code_of(code, declared):
+        return {"unit": text, "system": UCUM, "code": ucum}, rest
     if uri and uri != UCUM and code and " " not in code:
-        return {"unit": said or code, "system": uri, "code": code}
-    return {"unit": said or code} if said or code else {}
+        return {"unit": text, "system": uri, "code": code}, rest
+    unsaid = tuple(f"unit.{number}" for number, lost in ((1, code and code != text), (3, name)) if lost)
+    if said and not name and (ucum := code_of(said)):
+        return {"unit": said, "system": UCUM, "code": ucum}, (*unsaid, *rest)
+    return ({"unit": text} if text else {}), (*unsaid, *rest)
 
 
 @function("quantity", gives="*")
@@ -164,7 +172,7 @@ def composite_quantity(text: str, r: Reading, unit: str = "") -> dict[str, Any] 
     if measured is None:
         return None
     sign, number = measured
-    said = _unit(subcomponents(parts[1], r, 9), r) if parts[1] else {}
+    said = _unit(subcomponents(parts[1], r, 9), r)[0] if parts[1] else {}
     if unit and not said:
         said = unit_of(unit, r)
     left(parts, r, *range(3, len(parts) + 1))
