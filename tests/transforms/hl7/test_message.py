@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hl7
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,3 +195,15 @@ def test_fields_are_what_was_written(values: list[str]) -> None:
     segment = parse(raw).first("ZZZ")
     assert [segment.raw(number) for number in range(1, len(values) + 1)] == values
     assert [segment.get(number) for number in range(1, len(values) + 1)] == [value or None for value in values]
+
+
+@given(st.lists(st.lists(st.text(alphabet="ab^~& .1", max_size=9), min_size=1, max_size=7), min_size=1, max_size=5))
+def test_python_hl7_reads_the_same(rows: list[list[str]]) -> None:
+    """A library that shares no code with ours cuts segments, fields, repetitions and components alike."""
+    raw = HEAD.decode() + "".join("ZZZ|" + "|".join(fields) + "|end\r" for fields in rows)
+    theirs, ours = hl7.parse(raw), parse(raw.encode())
+    for number, fields in enumerate(rows, 1):
+        segment = ours.each("ZZZ")[number - 1]
+        for field in range(1, len(fields) + 1):
+            assert segment.raw(field) == str(theirs.segments("ZZZ")[number - 1][field])
+            assert (ours.get(f"ZZZ[{number}]-{field}.1.1") or "") == theirs[f"ZZZ{number}.F{field}.R1.C1.S1"]
