@@ -13,6 +13,7 @@ from typing import Literal
 from channels.message import Outcome, Verdict
 from transforms.errors import ErrorCode
 from transforms.hl7.acknowledgment import answers_due, read_acknowledgment
+from transforms.hl7.header import header_fields
 from transforms.hl7.message import Message
 
 Wait = Literal["as_asked", "accept", "application"]
@@ -35,9 +36,10 @@ class Exchange:
 
     def __init__(self, message: Message, wait: Wait = "as_asked", pairing: Pairing = "control_id") -> None:
         self.content = bytes(message)
-        self._control_id = (message.get("MSH-10") or "").strip()
+        header = (header_fields(self.content, 16) + [""] * 16)[:16]  # `[n - 1]` is MSH-n: the other segments are not looked at
+        self._control_id = (header[9] if message.delimiters.escape not in header[9] else message.get("MSH-10") or "").strip()
         self._any_order = pairing == "order" or not self._control_id
-        owed = answers_due(message.get("MSH-15"), message.get("MSH-16"))
+        owed = answers_due(header[14], header[15])
         enhanced = wait == "as_asked" and not owed.original
         self._to_come = owed.application_due(good=True) if enhanced else wait == "application"
         self._silence_is_consent = enhanced and not owed.accept_due(good=True) and not owed.application_due(good=True)

@@ -49,6 +49,11 @@ def test_the_reason_names_the_error_and_no_value() -> None:
     assert outcome.reason == "the receiver finds the message at fault: required field missing (0357#101)"
 
 
+def test_a_control_id_with_escapes() -> None:
+    """It is the same id, however the receiver writes it."""
+    assert verdict(Exchange(message(control_id="A\\T\\1")).receive(ack("AA", "A\\T\\1"))) == (Verdict.SENT, "AA")
+
+
 @pytest.mark.parametrize("stranger", [ack("AA", "16"), ack("AE", "16"), ack("AA", ""), message().raw, b"hello", b""])
 def test_what_is_not_the_answer(stranger: bytes) -> None:
     """A late acknowledgment, one of nothing, a message, noise: counted, and the waiting goes on."""
