@@ -16,6 +16,7 @@ from engine.cli.output import say
 def command(paths: tuple[Path, ...], schema: bool) -> None:
     """Lint PATHS (folders or files; default: conf) and print `file:line:column: code: sentence` for whatever is wrong."""
     from channels import checks, loading
+    from engine import configuration
 
     if schema:
         import json
@@ -27,8 +28,9 @@ def command(paths: tuple[Path, ...], schema: bool) -> None:
         if not path.exists():
             say(f"{path}: there is no such file or folder")
             sys.exit(2)
-        loaded = loading.load(path)
-        problems += loaded.problems
+        configured = configuration.load(path) if path.is_dir() else configuration.Configured()
+        loaded = loading.load(path, identity=configured.identity)
+        problems += [*configured.problems, *loaded.problems]
         channels += len(loaded.channels)
     for problem in sorted(set(problems)):
         print(f"{problem}" if problem.severity == "error" else f"{problem} (warning)")
