@@ -152,6 +152,8 @@ class Conversation:
         most = self._settings.max_conditional
         if (self._settings.max_entries and total > self._settings.max_entries) or owned.must_be_found():
             return False
+        if any(plan.delicate(each.condition) for each in unknown):
+            return False
         count = len(unknown) + owned.unknown()
         return not count or (not self._ahead and count <= most and self._references.may_be_conditional(total, most))
 
@@ -231,6 +233,7 @@ class Conversation:
 
     def _mismatch(self) -> Outcome:
         why = "the receiver matched a resource that has another identifier than the one asked for"
+        why += "; what was sent points at it" if self._sent else "; nothing was sent"
         return Outcome(Verdict.HELD, "identifier_mismatch", why, sent=b"\n".join(self._sent), learned=self._learned)
 
     def _forget(self, keys: Sequence[str]) -> None:

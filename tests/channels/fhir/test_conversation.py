@@ -123,6 +123,19 @@ def test_a_wrong_match_is_noticed(says_resources: bool) -> None:
     assert references.get(f"Patient?{patient['request']['ifNoneExist']}") is None
 
 
+def test_a_delicate_number_is_matched_before_anything_points_at_it() -> None:
+    """A number with escaped characters is asked for ahead: a server that misreads it has not been sent results of somebody else."""
+    receiver = Receiver()
+    bundle = laboratory()
+    patient = bundle["entry"][0]
+    patient["resource"]["identifier"][0]["value"] = "A|1"
+    patient["request"]["ifNoneExist"] = "identifier=https%3A%2F%2Fsite.example%2FPatient%7CA%5C%7C1"
+    receiver.resources["Patient/9"] = {"resourceType": "Patient", "id": "9", "identifier": [{"system": "https://site.example/Patient", "value": "A"}]}
+    receiver.search = lambda path: [receiver.resources["Patient/9"]] if path.startswith("Patient") else []  # type: ignore[method-assign]
+    outcome = receiver.takes(bundle)
+    assert (outcome.verdict, outcome.code) == (Verdict.HELD, "identifier_mismatch") and not receiver.of("Observation")
+
+
 def test_a_match_is_verified_once() -> None:
     """An existing patient is read once; what the store remembers of it needs no reading."""
     receiver = Receiver()
