@@ -232,8 +232,15 @@ class RuleWriter:
         code.put(f"h = {chosen}[{self._row(rule.choose)}]")
         for index, case in enumerate(rule.cases):
             with code.block(f"{'if' if index == 0 else 'elif'} h == {index}:"):
+                self._moot(case.action, rule.choose)
                 self._action(rule, case.action, found, True, [*certain, rule.choose])
             code.line = self._base
+
+    def _moot(self, action: Action, chosen: Source) -> None:
+        """Where there is no value to choose a way for, what chooses says nothing: it counts as read."""
+        if len(action.sources) == 1:
+            with self.code.block(f"if not {self._row(action.sources[0])}:"):
+                self._mark([chosen])
 
     # actions
 
@@ -250,13 +257,14 @@ class RuleWriter:
         memo = code.bind("Memo", call) if plan.memo else ""
         several = len(action.sources) > 1
         withs = tuple(value for _, value in action.withs if isinstance(value, Source))
+        nothing = "SKIP" if memo else "None"
         if several:
-            code.put("v = None")
+            code.put(f"v = {nothing}")
         for index, place in enumerate(action.sources):
             self._read(rule, action, found, place, plan, function, call, memo, withs, certain, conditional or several, nested=several and index > 0)
         code.line = self._base
         if several:
-            with code.block("if v is not None:"):
+            with code.block(f"if v is not {nothing}:"):
                 self._store(rule, action, found, plan, action.sources)
 
     def _read(self, rule: Rule, action: Action, found: Located, place: Source, plan: CallPlan, function: Function | None, call: str, memo: str,
@@ -270,32 +278,32 @@ class RuleWriter:
         static = not conditional and not withs and not certain and place.segment in self.masks and self._readers.get(key, 1) == 1
         if static:
             self.static[place.segment] |= 1 << place.field
+        nothing = "SKIP" if memo else "None"
         if nested:
-            code.put("if v is None:")
+            code.put(f"if v is {nothing}:")
             code.depth += 1
         code.put(f"t = {self._row(place)}")
+        several = len(action.sources) > 1
         with code.block("if t:"):
             self._evaluate(plan, function, call, memo, withs)
-            several = len(action.sources) > 1
-            with code.block("if v is None:"):
-                if static:
-                    with code.block("if t != NULL:"):
-                        code.put(f"u{place.segment} ^= {1 << place.field}")
-                else:
-                    with code.block("if t == NULL:"):
-                        self._mark([place])
-            if several or not static or not several:
-                with code.block("else:"):
-                    if not static:
-                        self._mark([place, *withs, *certain])
-                    if not several:
-                        self._store(rule, action, found, plan, (place,))
-                    elif self.explain:
-                        code.put(f"took = ((i{place.segment}, {place.field}),)")
+            with code.block(f"if v is not {nothing}:"):
+                if not static:
+                    self._mark([place, *withs, *certain])
+                if not several:
+                    self._store(rule, action, found, plan, (place,))
+                elif self.explain:
+                    code.put(f"took = ((i{place.segment}, {place.field}),)")
+            if static:
+                with code.block("elif t != NULL:"):
+                    code.put(f"u{place.segment} ^= {1 << place.field}")
+            else:
+                with code.block("elif t == NULL:"):
+                    self._mark([place])
         if nested:
             code.depth -= 1
 
     def _evaluate(self, plan: CallPlan, function: Function | None, call: str, memo: str, withs: tuple[Source, ...]) -> None:
+        """`v`, the value for the text `t`: SKIP (None without a memo) where there is none."""
         code = self.code
         arguments = ""
         for index, each in enumerate(withs):
@@ -304,8 +312,7 @@ class RuleWriter:
                 code.put(f"w{index} = PIECE(w{index}, {each.component}, {each.subcomponent}, S)")
             arguments += f", w{index}"
         if memo:
-            key = f"(t{arguments})" if arguments else "t"
-            code.put(f"v = {memo}({key})")
+            code.put(f"v = {memo}({f'(t{arguments})' if arguments else 't'})")
             with code.block("if v is None:"):
                 code.put(f"v = {call}(S, t{arguments})")
             return

@@ -6,34 +6,36 @@ over.  Which fields of a row must be looked at for a given mask is computed once
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from operator import itemgetter, or_
 
 from transforms.mapping.runtime import NULL, Conversion
 
 
-@dataclass(frozen=True)
-class Reads:
-    """Fields of segments that count as read whatever rules say: the delimiters, and what a message map drops."""
-
-    always: Mapping[str, int]
-
-
-_unread: dict[tuple[int, int], tuple[int, ...]] = {}
+_Unread = tuple[tuple[int, ...], Callable[[list[str]], object]]
+_unread: dict[int, _Unread] = {}
 _KEPT = 100_000
 
 
-def _fields_unread(mask: int, length: int) -> tuple[int, ...]:
-    """The fields of a row of `length` that `mask` does not have."""
-    fields = tuple(number for number in range(1, length) if not mask >> number & 1)
+def _fields_unread(mask: int, length: int) -> _Unread:
+    """The fields of a row of `length` that `mask` does not have, and what takes them out of a row all at once."""
+    fields = tuple(number for number in range(1, length) if not mask >> number & 1) or (0, 0)
+    unread = (fields, itemgetter(*fields, fields[0])) if fields[0] else ((), _nothing)
     if len(_unread) < _KEPT:
-        _unread[mask, length] = fields
-    return fields
+        _unread[mask << 10 | length] = unread
+    return unread
 
 
-def left_over(conversion: Conversion, reads: Reads) -> tuple[str, ...]:
-    """The paths of what is left over, in the order of the message."""
-    rows, used, names = conversion.rows, conversion.used, conversion.plan.names
+def _nothing(row: list[str]) -> tuple[()]:
+    return ()
+
+
+def left_over(conversion: Conversion, always: tuple[int, ...], lengths: list[int]) -> tuple[str, ...]:
+    """The paths of what is left over, in the order of the message.
+
+    `always` are the bits that count as read whatever rules say, `lengths` how long each row is; both by position.
+    """
+    rows, used = conversion.rows, conversion.used
     for made, (origin, _, field) in conversion.aliases.items():
         if not used[made] >> field & 1:
             conversion.leftover.append((made, field, 0, 0))
@@ -41,18 +43,16 @@ def left_over(conversion: Conversion, reads: Reads) -> tuple[str, ...]:
     if conversion.followers:
         _follow(conversion)
     found: list[tuple[int, int, int, int]] = conversion.leftover
-    always = reads.always
+    known = _unread
     position = 0
-    for name in names:
-        row = rows[position]
-        mask = used[position] | always.get(name, 0)
-        for number in _unread.get((mask, len(row))) or _fields_unread(mask, len(row)):
-            if row[number] and row[number] != NULL:
-                found.append((position, number, 0, 0))
+    for mask, row, length in zip(map(or_, used, always), rows, lengths):
+        fields, taken = known.get(mask << 10 | length) or _fields_unread(mask, length)
+        if any(taken(row)):
+            found += [(position, number, 0, 0) for number in fields if row[number] and row[number] != NULL]
         position += 1
     if not found:
         return ()
-    return tuple(dict.fromkeys(conversion.place_of(*each) for each in sorted(found)))
+    return tuple(dict.fromkeys([conversion.place_of(*each) for each in sorted(found)]))
 
 
 def _follow(conversion: Conversion) -> None:

@@ -20,14 +20,12 @@ from transforms.mapping.checking import check_message_map, check_segment_map, in
 from transforms.mapping.compiler import Kit
 from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
 from transforms.mapping.functions.registry import functions, predicates
-from transforms.mapping.ledger import Reads
 from transforms.mapping.making import write_module
 from transforms.mapping.options import MapOptions
 from transforms.mapping.provenance import Explanation, explained
 from transforms.mapping.to_fhir import AnyConverter, Converter
 
 D = TypeVar("D", SegmentMap, MessageMap, Table)
-DELIMITERS = 1 << 1 | 1 << 2  # MSH-1 and MSH-2: they are how the message was read
 
 
 @dataclass(frozen=True)
@@ -103,10 +101,7 @@ class Library:
         if found is None:
             raise KeyError(f"there is no message map {name}{did_you_mean(name, self.message_maps)}")
         module = write_module(found, self.segment_maps, self.kit(options), explain=explain)
-        always = {"MSH": DELIMITERS}
-        for place in found.drop:
-            always[place.segment] = always.get(place.segment, 0) | 1 << place.field
-        return Converter(found, module, options, Reads(always))
+        return Converter(found, module, options)
 
     # for tests
 

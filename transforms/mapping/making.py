@@ -18,7 +18,7 @@ from transforms.mapping.arrangement import Site
 from transforms.mapping.compiler import Code, Kit, RuleWriter
 from transforms.mapping.definition import Make, MessageMap, Rule, SegmentMap
 from transforms.mapping.results import BY_TYPE, IDENTITIES, Identity
-from transforms.mapping.runtime import GENERATED, NULL, Line, contain, matches, refer, share, valued
+from transforms.mapping.runtime import GENERATED, NULL, SKIP, Line, contain, matches, piece, refer, share, valued
 
 PREFACE = {
     "NULL": NULL,
@@ -29,7 +29,12 @@ PREFACE = {
     "CONTAIN": contain,
     "MATCHES": matches,
     "VALUED": valued,
+    "PIECE": piece,
+    "SKIP": SKIP,
 }
+
+
+RESULTS = ("DiagnosticReport", "Observation")  # never left out for what they lack
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ class _ModuleWriter:
 
     def module(self) -> Module:
         code = Code("")
-        code.names.update(PREFACE)
+        code.names.update(PREFACE, HOLD=hold, KEEP_FORM=keep_form, PLACE=place_shared, FILL=fill_wrap)
         late: list[str] = []
         code.depth = 1
         for made in self.made:
@@ -136,7 +141,7 @@ class _ModuleWriter:
         segments: set[str] = set(made.own)
         code.put(f"def make_{made.index}(S, steps):")
         code.depth += 1
-        code.put("F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; NAME = S.name" + ("; TRACE = S.trace.append" if self.explain else ""))
+        code.put("F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; NAME = S.name; ISSUER = S.issuer" + ("; TRACE = S.trace.append" if self.explain else ""))
         loop = len(code.lines)
         code.put("")
         code.depth += 1
@@ -155,6 +160,7 @@ class _ModuleWriter:
         writer.write()
         code.line = own_line
         self._links(code, made)
+        self._complete(code, made)
         if self._contextual(made) and (not make.into or "." in make.into):
             with code.block(f"if out.keys() <= {code.constant(frozenset(writer.constant_keys | {name for name, _ in make.link}))}:"):
                 code.put("continue")
@@ -222,7 +228,7 @@ class _ModuleWriter:
         identified = "identifier" in children(make.type) and children(make.type)["identifier"].many
         with code.block("if key:"):
             code.put("uid = NAME(key); url = 'urn:uuid:' + uid")
-            tail = ", 'identifier': [{**S.issuer, 'value': uid}]" if identified else ""
+            tail = ", 'identifier': [{'system': ISSUER, 'value': uid} if ISSUER else {'value': uid}]" if identified else ""
             code.put(f"home = out = {{'resourceType': {make.type!r}, 'id': uid{tail}}}")
             if self.explain:
                 line = code.constant(code.line, "L")
@@ -235,6 +241,19 @@ class _ModuleWriter:
     def _contextual(self, made: _Made) -> bool:
         """Whether it is nothing when only constants were written."""
         return bool(made.make.into) or made.make.type not in ("DiagnosticReport", "Observation", "DocumentReference", "Provenance")
+
+    def _complete(self, code: Code, made: _Made) -> None:
+        """What lacks an element that R4 requires is left out, its fields left over; a result never is (design, section 9)."""
+        if made.make.type in RESULTS or made.make.into and "." not in made.make.into:
+            return
+        late = {name for name, wanted in made.make.link if wanted.removesuffix("[]") in self.named and self._is_late(made, wanted.removesuffix("[]"))}
+        written = {rule.to[0].name for _, rule in made.rules if rule.to and rule.when is None and rule.choose is None and not rule.cases[0].action.sources}
+        for child in children(made.make.type).values():
+            if not child.min or child.name in late or child.name in written and len(child.path.split(".")) == 2:
+                continue
+            names = [child.property_for(each) for each in child.types] if child.choice else [child.name]
+            with code.block("if " + " and ".join(f"{each!r} not in out" for each in names) + ":"):
+                code.put("continue")
 
     def _links(self, code: Code, made: _Made) -> None:
         for name, wanted in made.make.link:
@@ -250,23 +269,27 @@ class _ModuleWriter:
     def _link(self, code: Code, made: _Made, name: str, target: Element, other: str, *, many: bool) -> None:
         local = made.link(other, many)
         if many:
-            code.put(f"v = [x for x in [REFERENCE(S, j, out, {self._allows(made, other)}) if N[j] is None else N[j] for j in {local}] if x is not None]")
-            code.names.setdefault("REFERENCE", reference_of)
+            code.put(f"v = [x for x in [N[j] or {self._formed(made, other, 'j')} for j in {local}] if x is not None]")
             with code.block("if v:"):
                 code.put(f"out[{name!r}] = v if {name!r} not in out else [*out[{name!r}], *v]")
                 self._trace_link(code, name, "0")
             return
-        code.put(f"v = N[{local}]")
-        if self.named[other].identity is not None and not self.named[other].identity.counted:
-            with code.block(f"if v is None and S.forms[{local}] is not None:"):
-                code.put(f"v = REFERENCE(S, {local}, out, {self._allows(made, other)})")
-            code.names.setdefault("REFERENCE", reference_of)
+        code.put(f"v = N[{local}]" + (f" or {self._formed(made, other, local)}" if self._may_be_inside(other) else ""))
         with code.block("if v is not None:"):
             if target.many:
                 code.put(f"out[{name!r}] = [v] if {name!r} not in out else [*out[{name!r}], v]")
             else:
                 code.put(f"out[{name!r}] = v")
             self._trace_link(code, name, "0" if target.many else "None")
+
+    def _may_be_inside(self, other: str) -> bool:
+        """Whether what is linked may be no entry."""
+        identity = self.named[other].identity
+        return identity is not None and not identity.counted
+
+    def _formed(self, made: _Made, other: str, local: str) -> str:
+        """A reference to what is no entry: contained where it may be, else by its identifier (rule 7)."""
+        return f"(S.forms[{local}] and HOLD(out, S.forms[{local}]))" if self._allows(made, other) else f"S.logical[{local}]"
 
     def _allows(self, made: _Made, other: str) -> bool:
         allowed = self.named[other].make.contain_in
@@ -293,11 +316,10 @@ class _ModuleWriter:
                     with code.block("if url not in S.urls:"):
                         code.put(f"S.urls[url] = len(E); E.append({entry})")
             with code.block("else:"):
-                code.put(f"out['id'] = f'{make.name}-{{n}}'; S.forms[n] = out")
+                code.put(f"KEEP_FORM(S, n, out, {make.name!r})")
         else:
             arguments = "".join(f", i{name}" for name in identity.segments)
             code.put(f"v = {code.constant(identity.call, 'f')}(S, n{arguments})")
-            code.names.setdefault("PLACE", place_shared)
             with code.block(f"if PLACE(S, n, out, v, {make.name!r}):"):
                 code.put("continue")
 
@@ -313,7 +335,6 @@ class _ModuleWriter:
             return
         code.put("v = out")
         if make.wrap is not None:
-            code.names.setdefault("FILL", fill_wrap)
             code.put(f"v = FILL({code.constant(make.wrap)}, out)")
         elif made.resource and "Reference" in target.types:
             code.put("v = REFER(SHARE(out, NAME), S, home)")
@@ -379,23 +400,25 @@ def _many(type_name: str, rule: Rule) -> bool:
     return isinstance(found, Located) and (found.element.many or any(isinstance(case.action.each, str) for case in rule.cases))
 
 
-def reference_of(conversion: Any, node: int, home: dict[str, Any], allowed: bool) -> dict[str, Any] | None:
-    """A reference to what is no entry: contained in `home` where it may be, else by its identifier, else none (rule 7)."""
-    form = conversion.forms[node]
-    if form is None:
-        return None
-    if allowed:
-        contain(home, form)
-        return {"reference": f"#{form['id']}"}
-    identifiers = form.get("identifier")
-    return {"type": form["resourceType"], "identifier": identifiers[0]} if identifiers else None
+def hold(home: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+    """A reference to a resource that is put inside `home`."""
+    contain(home, form)
+    return {"reference": f"#{form['id']}"}
+
+
+def keep_form(conversion: Any, node: int, out: dict[str, Any], name: str) -> None:
+    """Keep what is no entry for those who refer to it."""
+    out["id"] = f"{name}-{node}"
+    conversion.forms[node] = out
+    if identifiers := out.get("identifier"):
+        first = {key: value for key, value in identifiers[0].items() if key in ("system", "value")}
+        conversion.logical[node] = {"type": out["resourceType"], "identifier": first}
 
 
 def place_shared(conversion: Any, node: int, out: dict[str, Any], known: tuple[str, str] | None, name: str) -> bool:
     """Make an entry of a shared resource, or the form that is contained; True where another one like it stands there already."""
     if known is None:
-        out["id"] = f"{name}-{node}"
-        conversion.forms[node] = out
+        keep_form(conversion, node, out, name)
         return False
     system, value = known
     from transforms.mapping.identity import criterion

@@ -59,14 +59,18 @@ def comparable(text: str, offset: str, zone: str) -> str:
     text = text.strip()
     if not offset and not zone and len(text) == 14 and text.isdigit():
         return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:]}.000000Z"
+    if not offset or text[-5:-4] in ("+", "-"):
+        return _in_utc(text, zone)
+    return _in_utc(text, zone) if zone else _in_utc(text + offset, "")
+
+
+@lru_cache(maxsize=4096)
+def _in_utc(text: str, zone: str) -> str:
     moment = _moment(text)
     if moment is None:
         return ""
-    if text[-5] not in "+-" if len(text) >= 5 else True:
-        if zone:
-            moment = moment.replace(tzinfo=ZoneInfo(zone))
-        elif offset:
-            moment = moment.replace(tzinfo=timezone(_offset(offset)))
+    if zone and text[-5:-4] not in ("+", "-"):
+        moment = moment.replace(tzinfo=ZoneInfo(zone))
     try:
         return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
     except OverflowError:

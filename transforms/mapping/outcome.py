@@ -168,6 +168,8 @@ class Outcome:
 
     def _odd(self, conversion: Conversion, steps: Steps) -> dict[int, str]:
         """Nodes of Observations that say only a status (OBX-11 `U`), or nothing though final."""
+        if not conversion.odd:
+            return {}
         reports, rows, originals = self._reports, conversion.rows, conversion.originals
         at = reports.obx
         odd = {}

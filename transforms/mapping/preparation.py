@@ -34,7 +34,8 @@ class Preparation:
         for index, lines in self._notes:
             if len(steps[index]) > 1:
                 self._join(conversion, steps, index, lines.segment, lines.field)
-        if not [1 for each in watch if rows[each][2] in TEXTS or repetition in rows[each][5]]:
+        conversion.odd = [each for each in watch if (row := rows[each])[2] in TEXTS or not row[5] or repetition in row[5] or row[11] == "U"]
+        if not conversion.odd:
             for index, _ in self._repeats:
                 steps[index] = ()
             return steps

@@ -115,13 +115,17 @@ def observation(conversion: Conversion, node: int, obx: int, report_node: int) -
     fields = conversion.rows[obx]
     if fields[21] and (number := entity(conversion, fields[21])):
         return _counted(conversion, f"observation{BETWEEN}{number}")
-    code = _own_code(conversion, fields[3])
     around = conversion.keys[report_node]
+    code = conversion.codes.get(fields[3]) or _own_code(conversion, fields[3])
     if not code or not around:
         return _of_message(conversion, node, obx)
     if conversion.weak and report_node in conversion.weak:
         conversion.weak.append(node)
-    return _counted(conversion, f"{around}{BETWEEN}{code}{BETWEEN}{fields[4]}")
+    key = f"{around}{BETWEEN}{code}{BETWEEN}{fields[4]}"
+    if key in conversion.ordinals:
+        return _counted(conversion, key)
+    conversion.ordinals[key] = 1
+    return key
 
 
 def specimen_observation(conversion: Conversion, node: int, obx: int, spm: int, report_node: int) -> str:

@@ -20,6 +20,7 @@ from transforms.mapping.reading import Reading
 NULL = '""'  # HL7's "delete what you have": a value, and no text
 KEPT = 4096  # values a rule's memo holds before it is emptied
 LONGEST = 512  # longer texts are not kept
+SKIP = ""  # kept in a memo: known to give nothing, and nothing to be said about it
 GENERATED = "<flue map "  # how the file names of generated code begin
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
@@ -34,7 +35,7 @@ class Conversion(Reading):
 
     __slots__ = (
         "rows", "used", "plan", "entries", "urls", "outs", "refs", "keys", "ids", "ordinals", "leftover", "aliases",
-        "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals",
+        "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical",
     )  # fmt: skip
 
     rows: list[list[str]]
@@ -52,16 +53,25 @@ class Conversion(Reading):
     originals: dict[int, list[str]]  # rows as they came, where another stands in their place
     trace: list[Any]  # what `explain` is told: (holder, name, index, line, places)
     forms: list[dict[str, Any] | None]  # nodes that are no entry: the resource to be contained
+    odd: list[int]  # OBX that may have to be joined or split, or say no value
+    logical: list[dict[str, Any] | None]  # the same nodes: a reference by identifier (rule 7)
+    noted: set[tuple[str, str, int]]  # what was noted of which field
+    repeated: set[int]  # remarks said again in this message
     weak: list[int]  # nodes known by their place in the message only (rule 2)
     systems: dict[str, str]  # of the environment: raw HD -> URI
     codes: dict[str, str]  # of the environment: raw CWE -> its part of a key
     name: Callable[[str], str]  # key -> UUID
-    issuer: dict[str, str]  # the `system` of identifiers that are our own keys, if the site has a URI for them
+    issuer: str  # the `system` of identifiers that are our own keys; '' where the site has no URI for them
 
     def note(self, code: str, sentence: str) -> None:
-        """Say that something odd was borne at the place being read."""
+        """Say that something odd was borne at the place being read; once a message of each code and field."""
         self.remarks.append(("note", code, sentence))
-        self.notes.append(Note(code, self._place(), sentence))
+        position, line = self._standing()
+        if line is None:
+            self.notes.append(Note(code, "", sentence))
+        elif (code, line.segment, line.field) not in self.noted:
+            self.noted.add((code, line.segment, line.field))
+            self.notes.append(Note(code, self.place_of(position(line.segment), line.field), sentence))
 
     def left(self, what: int | str) -> None:
         """Say what a value does not carry: a component (its number), or the field a `with:` value was read from (`unit`, `address.8`)."""
@@ -85,17 +95,17 @@ class Conversion(Reading):
 
     def say_again(self, remarks: list[tuple[str, Any, str]]) -> None:
         """Repeat what was said when a kept value was made."""
+        again = id(remarks) in self.repeated
+        self.repeated.add(id(remarks))
         for kind, what, sentence in remarks:
             if kind == "note":
+                if again:
+                    continue
                 self.note(what, sentence)
             elif kind == "left":
                 self.left(what)
             else:
                 self.unread(what)
-
-    def _place(self) -> str:
-        position, line = self._standing()
-        return "" if line is None else self.place_of(position(line.segment), line.field)
 
     def place_of(self, position: int, field: int, repetition: int = 0, component: int = 0) -> str:
         """`OBX[3]-15`, `PID-3[2].4`."""
@@ -236,7 +246,7 @@ class CallPlan:
 class Call:
     """The slow path of one rule, in one environment."""
 
-    __slots__ = ("plan", "memo", "said", "name", "keeps", "constants")
+    __slots__ = ("plan", "memo", "said", "name", "keeps", "constants", "straight")
 
     def __init__(self, plan: CallPlan, name: Callable[[str], str]) -> None:
         self.plan, self.name = plan, name
@@ -248,23 +258,32 @@ class Call:
             self.constants[plan.table_to] = plan.table
         if plan.memo and plan.table is not None and plan.function is None and not plan.component and plan.wrap is None:
             self.memo = {key: ([value] if plan.many else value) for key, value in plan.table.items() if key is not None}
+        dressed = plan.component or plan.table is not None and not plan.table_to or plan.shares or plan.gives_pair or plan.gives_list or plan.with_each
+        self.straight = None if dressed or plan.wrap is not None or plan.properties is not None else plan.function
 
     def __call__(self, conversion: Conversion, text: str, *withs: str) -> Any:
-        """The value for a field's whole text, None where nothing can be said.  Pairs (name, value) for choices."""
+        """The value for a field's whole text.  Pairs (name, value) for choices.
+
+        Where nothing can be said: None, or SKIP if the rule has a memo.
+        """
+        if not self.keeps:
+            return None if text == NULL else self._value(conversion, text, withs)
         if text == NULL:
-            return None
+            return SKIP
         key = (text, *withs) if withs else text
-        if self.keeps and (kept := self.said.get(key)) is not None:
+        if self.said and (kept := self.said.get(key)) is not None:
             conversion.say_again(kept[1])
             return kept[0]
         before = len(conversion.remarks)
         value = self._value(conversion, text, withs)
-        if self.keeps and len(text) <= LONGEST:
+        if value is None:
+            value = SKIP
+        if len(text) <= LONGEST:
             self._keep(key, value, conversion.remarks[before:])
         return value
 
     def _keep(self, key: Any, value: Any, remarks: list[tuple[str, Any, str]]) -> None:
-        if value is None or remarks:
+        if remarks:
             if len(self.said) >= KEPT:
                 self.said.clear()
             self.said[key] = (value, remarks)
@@ -279,6 +298,9 @@ class Call:
         if withs:
             options = {**options, **{name: _first(value, conversion) for name, value in zip(plan.withs, withs)}}
         if conversion.repetition not in text:
+            if self.straight is not None:
+                value = self.straight(text, conversion, **options)
+                return value if value is None or not plan.many else [value]
             value = self._one(conversion, text, options)
             if value is None or not plan.many or plan.gives_list:
                 return value
@@ -424,6 +446,12 @@ def plain(text: str, component: int, subcomponent: int, reading: Reading) -> str
     """What a condition compares: of the first repetition the component (default: the first), unescaped."""
     part = _part(text.partition(reading.repetition)[0], reading.component, component or 1)
     return reading.text(_part(part, reading.subcomponent, subcomponent or 1)).strip()
+
+
+def piece(text: str, component: int, subcomponent: int, reading: Reading) -> str:
+    """A component of the first repetition, as it stands in the message."""
+    part = _part(text.partition(reading.repetition)[0], reading.component, component)
+    return _part(part, reading.subcomponent, subcomponent) if subcomponent else part
 
 
 def valued(text: str, component: int, subcomponent: int, reading: Reading) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import add
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +22,7 @@ from transforms.mapping.arrangement import Plan, make_plan
 from transforms.mapping.definition import MessageMap
 from transforms.mapping.grouping import ARRANGEMENTS
 from transforms.mapping.identity import namer
-from transforms.mapping.ledger import Reads, left_over
+from transforms.mapping.ledger import left_over
 from transforms.mapping.making import Module
 from transforms.mapping.moments import instant, zone_of
 from transforms.mapping.options import MapOptions
@@ -32,6 +33,7 @@ from transforms.mapping.runtime import GENERATED, Call, Choices, Conversion, Tru
 
 ENVIRONMENTS = 64  # senders whose memos are kept
 PLANS = 2000  # sequences of segments whose plans are kept
+NO_ZONE = Note("zone_unknown", "MSH-7", "neither the message nor the channel says a zone: times without an offset of their own are cut to the date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class _Planned:
     pads: tuple[list[str], ...]
     deviations: tuple[Note, ...]
     watch: tuple[int, ...]
+    always: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Environment:
     makes: tuple[Callable[..., None], ...]
     late: tuple[tuple[int, Callable[..., None]], ...]
     name: Callable[[str], str]
-    issuer: dict[str, str]
+    issuer: str
     sender: tuple[str, str]
     version: str
     systems: dict[str, str]
@@ -72,9 +75,11 @@ class Environment:
 class Converter:
     """A message map under options, ready to convert messages."""
 
-    def __init__(self, message_map: MessageMap, module: Module, options: MapOptions, reads: Reads) -> None:
+    def __init__(self, message_map: MessageMap, module: Module, options: MapOptions) -> None:
         self.map, self.module, self.options = message_map, module, options
-        self._reads = reads
+        self._always = {"MSH": 1 << 1 | 1 << 2}  # the delimiters: they are how the message was read
+        for place in message_map.drop:
+            self._always[place.segment] = self._always.get(place.segment, 0) | 1 << place.field
         self._preparation = Preparation(module)
         self._outcome = Outcome(module)
         self._plans: dict[tuple[str, tuple[str, ...]], _Planned] = {}
@@ -105,7 +110,8 @@ class Converter:
         key = (header[9] if len(header) > 9 else "", tuple(names))
         planned = self._plans.get(key) or self._planned(key, message)
         plan = planned.plan
-        rows = [row + pad for row, pad in zip(rows, planned.pads)]
+        lengths = [*map(len, rows)]
+        rows = [*map(add, rows, planned.pads)]
         rows.append([""] * 100)
         self._begin(conversion, message, context, rows, plan)
         steps = self._preparation(conversion, plan, planned.watch)
@@ -115,7 +121,7 @@ class Converter:
                 make(conversion, instances)
         for index, late in environment.late:
             late(conversion, steps[index])
-        return self._finished(conversion, planned, steps)
+        return self._finished(conversion, planned, steps, lengths)
 
     def _begin(self, conversion: Conversion, message: Message, context: Context, rows: list[list[str]], plan: Plan) -> None:
         delimiters = message.delimiters
@@ -128,8 +134,10 @@ class Converter:
         conversion.notes, conversion.remarks, conversion.entries = [], [], []
         conversion.urls, conversion.ordinals, conversion.aliases, conversion.originals = {}, {}, {}, {}
         conversion.leftover, conversion.trace, conversion.weak = [], [], []
+        conversion.noted, conversion.repeated = set(), set()
         nodes = plan.nodes + 1
-        conversion.outs, conversion.refs, conversion.forms = [None] * nodes, [None] * nodes, [None] * nodes
+        conversion.outs, conversion.refs = [None] * nodes, [None] * nodes
+        conversion.forms, conversion.logical = [None] * nodes, [None] * nodes
         conversion.keys, conversion.ids = [""] * nodes, [""] * nodes
         conversion.codec = message.encoding
 
@@ -165,7 +173,7 @@ class Converter:
                 bound.append((Truths if kind == "Truths" else Choices)(*arguments, reading))
         makes, late = self.module.factory(bound)
         sender = (plain(header[3], 1, 1, reading), plain(header[4], 1, 1, reading))
-        issuer = {"system": f"{identity.base.rstrip('/')}/result-key"} if identity.base else {}
+        issuer = f"{identity.base.rstrip('/')}/result-key" if identity.base else ""
         held = (conversion.delimiters, identity)
         return Environment(makes, late, name, issuer, sender, plain(header[12], 1, 1, reading), {}, {}, held)
 
@@ -177,13 +185,14 @@ class Converter:
         plan = make_plan(names, self._arrange(tree, self.options.obx_after_spm), self.module.sites, self.map.part)
         pads = tuple([""] * (self.module.widest.get(name, 0) + 1) for name in names)
         watch = tuple(index for index, name in enumerate(names) if name == "OBX")
-        planned = _Planned(plan, pads, tuple(tree.deviations), watch)
+        always = tuple(self._always.get(name, 0) for name in names)
+        planned = _Planned(plan, pads, tuple(tree.deviations), watch, always)
         if len(self._plans) >= PLANS:
             self._plans.clear()
         self._plans[key] = planned
         return planned
 
-    def _finished(self, conversion: Conversion, planned: _Planned, steps: list[Any]) -> Converted:
+    def _finished(self, conversion: Conversion, planned: _Planned, steps: list[Any], lengths: list[int]) -> Converted:
         header = conversion.rows[0]
         bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
         if header[10]:
@@ -195,8 +204,12 @@ class Converter:
             conversion.used[0] |= 1 << 7
         bundle["entry"] = conversion.entries
         parts = self._outcome(conversion, steps)
-        notes = (*planned.deviations, *conversion.notes) if conversion.notes else planned.deviations
-        return Converted(bundle, parts, left_over(conversion, self._reads), notes)
+        notes = planned.deviations
+        if not (conversion.offset or conversion.zone):
+            notes = (*notes, NO_ZONE)
+        if conversion.notes:
+            notes = (*notes, *conversion.notes)
+        return Converted(bundle, parts, left_over(conversion, planned.always, lengths), notes)
 
 
 class AnyConverter:
