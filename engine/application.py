@@ -95,8 +95,8 @@ class Process:
             _log_changes(events)
             self._engine = Engine(self._load, self._store, events, self._world(), self._reactor)
             host, port = _address(settings.http.listen)
-            self._door = await serve(partial(routes.add, self._engine, metrics), host, port)
             found = await self._engine.start()
+            self._door = await serve(partial(routes.add, self._engine, metrics), host, port)
         except (OSError, StoreLocked) as error:
             log.error("the engine cannot start: %s", error)
             self.status = 1
@@ -106,7 +106,7 @@ class Process:
             log.warning("%s", problem)
         for view in self._engine.channels():
             log.info("channel %s is %s%s", view.name, view.state, f" on port {view.port}" if view.port else f": {view.why}" if view.why else "")
-        log.info("HTTP on http://%s:%d", host, self._door.port)
+        log.info("HTTP on http://%s:%d", host, self._door.port if self._door else 0)
 
     def _load(self) -> loading.Loading:
         return loading.load(self._conf, identity=self._configured.identity, starting=True)

@@ -5,6 +5,7 @@ Prints `CONTROL-ID CODE` for every message.  Shows patients by initials only.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from engine.cli.output import fail, say, table
 from engine.cli.send import messages_of, open_line
 from transforms.fhir.serialization import loads
 from transforms.hl7.acknowledgment import read_acknowledgment
+from transforms.hl7.message import parse
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "lab_results"
 DOOR, MLLP, SINK = "http://127.0.0.1:8080", "mllp://127.0.0.1:2575", 8090
@@ -95,10 +97,10 @@ def _latest(control_id: str) -> dict | None:
 
 def observations(message: dict) -> Iterator[tuple[str, ...]]:
     """(message, initials, code, name, value, unit, flag, status) for each Observation that was sent."""
+    initials = _initials(base64.b64decode(message["content_base64"]))
     for delivery in message["deliveries"]:
         bundle = delivery.get("content") or {}
         resources = [entry["resource"] for entry in bundle.get("entry", ()) if "resource" in entry]
-        initials = next((_initials(each) for each in resources if each["resourceType"] == "Patient"), "")
         for each in resources:
             if each["resourceType"] == "Observation":
                 coding = (each.get("code", {}).get("coding") or [{}])[0]
@@ -107,9 +109,9 @@ def observations(message: dict) -> Iterator[tuple[str, ...]]:
                 yield (message["control_id"], initials, coding.get("code", ""), coding.get("display", ""), value, unit, flags, each["status"])
 
 
-def _initials(patient: dict) -> str:
-    name = (patient.get("name") or [{}])[0]
-    return "".join(part[0] + "." for part in [*name.get("given", ())[:1], name.get("family", "")] if part)
+def _initials(content: bytes) -> str:
+    message = parse(content)
+    return "".join(name[0] + "." for name in (message.get("PID-5.2"), message.get("PID-5.1")) if name)
 
 
 def _value(observation: dict) -> tuple[str, str]:
