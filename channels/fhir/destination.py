@@ -33,8 +33,8 @@ from transforms.declaration.quantities import Duration
 JSON = "application/fhir+json"
 LARGEST_ANSWER = 64 * 2**20
 """Bytes of an answer that are read; what is longer is not believed."""
-IDENTIFIERS = "/id"
-"""What follows the site's identity base in the identifier system of our own ids."""
+IDENTIFIERS = "/result-key"
+"""What follows the site's identity base in the identifier system of our own ids; maps write it too."""
 
 
 def _http(url: str) -> str:

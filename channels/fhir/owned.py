@@ -1,7 +1,7 @@
 """Resources that are ours, under the identity a receiver allows: our id, or an identifier that holds it.  No I/O.
 
 `put_by_id` needs nothing: an entry goes as it is.  A server that does not create resources under ids that we give finds them
-by an identifier of the site's own system, `{identity.base}/id`, whose value is our id: a conditional update, or, where there
+by an identifier of the site's own system, `{identity.base}/result-key`, whose value is our id: a conditional update, or, where there
 would be too many conditions, a search first, then an update of what was found and a create of the rest.
 """
 
@@ -65,7 +65,9 @@ class Owned:
         name = literal_of(entry)
         type_name, _, id = name.partition("/")
         resource = {key: value for key, value in entry["resource"].items() if key != "id"}
-        resource["identifier"] = [*resource.get("identifier", ()), {"system": self.system, "value": id}]
+        ours = {"system": self.system, "value": id}
+        if ours not in resource.get("identifier", ()):  # maps give reports and results theirs
+            resource["identifier"] = [*resource.get("identifier", ()), ours]
         resource = _without(resource, {each for each in self._earlier if self._known(each) is None} - self._ours.keys())
         if known := self._known(name):
             return {**entry, "resource": {**resource, "id": known.partition("/")[2]}, "request": {"method": "PUT", "url": known}}

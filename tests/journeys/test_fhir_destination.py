@@ -163,7 +163,7 @@ def test_put_creates_and_conditional_identity_finds(server: FhirServer, runner: 
     server.forget()
     Lane(runner, server.url, identity="conditional").send(laboratory(1))
     assert server.read(f"Observation/{uuid('report result 0')}") is None
-    identifier = f"https://site.example/id|{uuid('report result 0')}"
+    identifier = f"https://site.example/result-key|{uuid('report result 0')}"
     assert len(server.all("Observation", identifier=identifier)) == 1
 
 

@@ -143,7 +143,7 @@ class Receiver:
 
     def takes(self, bundle: Resource, references: References | None = None, between: Callable[[Request], None] | None = None, **settings: Any) -> Outcome:
         """One attempt at a bundle, without a network."""
-        wanted = Settings(**{"system": "https://site.example/id", **settings})
+        wanted = Settings(**{"system": "https://site.example/result-key", **settings})
         conversation = Conversation(bundle, None, wanted, references if references is not None else References()).run()
         came: Any = None
         try:

@@ -199,11 +199,11 @@ def test_conditional_identity_never_gives_an_id() -> None:
     """Few enough: conditional updates without ids.  Too many: found first, then updated or created."""
     receiver, references = Receiver(create_on_update=False), References()
     assert receiver.takes(laboratory(3), references, conditional=True).verdict is Verdict.SENT
-    assert b'"PUT","url":"Observation?identifier=https%3A%2F%2Fsite.example%2Fid%7C' in receiver.requests[0].body
+    assert b'"PUT","url":"Observation?identifier=https%3A%2F%2Fsite.example%2Fresult-key%7C' in receiver.requests[0].body
     receiver.requests.clear()
     assert receiver.takes(laboratory(12, name="many"), None, conditional=True).verdict is Verdict.SENT
     assert [request.method for request in receiver.requests if request.path.startswith(("Obs", "Diag"))] == ["GET", "GET"]
-    assert all(each["identifier"][-1]["system"] == "https://site.example/id" for each in receiver.of("Observation"))
+    assert all(each["identifier"][-1]["system"] == "https://site.example/result-key" for each in receiver.of("Observation"))
 
 
 def test_binaries_and_provenances_go_only_by_id() -> None:
