@@ -28,7 +28,7 @@ CHANNEL = """\
 channel: bench
 source:
   mllp: {{ listen: "tcp:{port}:interface=127.0.0.1" }}
-identity: {{ base: "https://bench.example/id", secret: bench }}
+identity: {{ base: "https://bench.example/id", secret: "${{env:FLUE_IDENTITY_SECRET:-bench}}" }}
 transform:
   - map_to_fhir: {{ map: ORU_R01 }}
   - validate
@@ -100,10 +100,10 @@ def running(*command: str, **options: object) -> Iterator[subprocess.Popen]:
             child.wait()
 
 
-def listening(port: int, seconds: float = 30) -> float:
-    """Seconds until somebody accepts on `port`; raises TimeoutError."""
+def listening(child: subprocess.Popen, port: int, seconds: float = 30) -> float:
+    """Seconds until somebody accepts on `port`; raises TimeoutError, also where the child ended."""
     began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
+    while time.perf_counter() - began < seconds and child.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return time.perf_counter() - began
@@ -120,7 +120,7 @@ def stats(sink: str, path: str = "/stats") -> dict:
 
 def measure(child: subprocess.Popen, port: int, sink: str, connections: int, total: int) -> Figures:
     """One round: wait until it listens, warm up, load it, wait until all is delivered."""
-    ready = listening(port)
+    ready = listening(child, port)
     asyncio.run(send("127.0.0.1", port, connections, max(200, total // 20)))
     time.sleep(0.5)
     stats(sink, "/reset")
