@@ -26,7 +26,7 @@ PATIENCE = 0.001
 IMPATIENT = 32
 """With so many settlements, none waits any longer."""
 
-CHECKPOINT_PAGES = 1000
+CHECKPOINT_PAGES = 400
 """When the write-ahead log has grown by so many pages, they are brought home."""
 
 QUIET_PAGES, QUIET = 100, 0.2

@@ -2,7 +2,7 @@
 --
 -- How it keeps a message's cost the same in a store of ten million: rows are appended, ids are the committer's own
 -- counter, nothing that is settled is touched again, and what is not in the order of arrival is either only as long as
--- the backlog, or written once for a whole span of 1024 messages.
+-- the backlog, or written once for a whole span of 256 messages.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 
@@ -43,7 +43,7 @@ CREATE INDEX outcomes_other ON outcomes (channel, status, id) WHERE status <> 's
 -- Counted as they change, never by counting rows.
 CREATE TABLE counts (channel INTEGER, status TEXT, messages INTEGER NOT NULL, PRIMARY KEY (channel, status)) WITHOUT ROWID;
 
--- What messages are found by: span of 1024 ids, hash over kind and value, message.  A row with message 0 says that the
+-- What messages are found by: span of 256 ids, hash over kind and value, message.  A row with message 0 says that the
 -- span holds such a message at all (used for what most messages share: channel, type).  Written when the span is full.
 CREATE TABLE message_keys (span INTEGER, hash INTEGER, message INTEGER, PRIMARY KEY (span, hash, message)) WITHOUT ROWID;
 -- The spans whose keys are written, and when their messages were received.

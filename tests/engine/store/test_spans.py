@@ -18,6 +18,7 @@ DAY = 86400.0
 def short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spans of eight messages."""
     monkeypatch.setattr(recent, "SPAN_BITS", 3)
+    monkeypatch.setattr(recent, "MOST_OPEN", 4)
     monkeypatch.setattr(search, "SPAN_BITS", 3)
 
 
