@@ -19,6 +19,7 @@ from transforms.hl7.message import Message
 from transforms.mapping.checking import check_message_map, check_segment_map, in_order
 from transforms.mapping.compiler import Kit
 from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
+from transforms.mapping.examples import Outcome, run_examples
 from transforms.mapping.functions.registry import functions, predicates
 from transforms.mapping.making import write_module
 from transforms.mapping.options import MapOptions
@@ -104,6 +105,10 @@ class Library:
         return Converter(found, module, options)
 
     # for tests
+
+    def test_map(self, name: str = "") -> list[Outcome]:
+        """Run the tests that maps carry: those of one map, or all."""
+        return list(run_examples(self.segment_maps, self.message_maps, self.kit(MapOptions()), name))
 
     def rules(self) -> Iterator[tuple[str, Rule]]:
         """Every rule, by the name `without` takes: `OBX_Observation/status`."""

@@ -248,8 +248,9 @@ class _ModuleWriter:
             return
         late = {name for name, wanted in made.make.link if wanted.removesuffix("[]") in self.named and self._is_late(made, wanted.removesuffix("[]"))}
         written = {rule.to[0].name for _, rule in made.rules if rule.to and rule.when is None and rule.choose is None and not rule.cases[0].action.sources}
+        may = {rule.to[0].name for _, rule in made.rules if rule.to} | {name for name, _ in made.make.link}
         for child in children(made.make.type).values():
-            if not child.min or child.name in late or child.name in written and len(child.path.split(".")) == 2:
+            if not child.min or child.name in late or not may & {child.name, *(child.property_for(each) for each in child.types)} or child.name in written and len(child.path.split(".")) == 2:
                 continue
             names = [child.property_for(each) for each in child.types] if child.choice else [child.name]
             with code.block("if " + " and ".join(f"{each!r} not in out" for each in names) + ":"):

@@ -18,7 +18,7 @@ from transforms.hl7.groups import group
 from transforms.hl7.lines import segments_of
 from transforms.hl7.message import Message
 from transforms.hl7.structures import structure_of
-from transforms.mapping.arrangement import Plan, make_plan
+from transforms.mapping.arrangement import Branch, Plan, make_plan
 from transforms.mapping.definition import MessageMap
 from transforms.mapping.grouping import ARRANGEMENTS
 from transforms.mapping.identity import namer
@@ -30,6 +30,8 @@ from transforms.mapping.outcome import Outcome
 from transforms.mapping.preparation import Preparation
 from transforms.mapping.reading import Reading
 from transforms.mapping.runtime import GENERATED, Call, Choices, Conversion, Truths, plain
+
+Arrange = Callable[[Any, str], Branch]
 
 ENVIRONMENTS = 64  # senders whose memos are kept
 PLANS = 2000  # sequences of segments whose plans are kept
@@ -75,7 +77,7 @@ class Environment:
 class Converter:
     """A message map under options, ready to convert messages."""
 
-    def __init__(self, message_map: MessageMap, module: Module, options: MapOptions) -> None:
+    def __init__(self, message_map: MessageMap, module: Module, options: MapOptions, arrange: Arrange | None = None) -> None:
         self.map, self.module, self.options = message_map, module, options
         self._always = {"MSH": 1 << 1 | 1 << 2}  # the delimiters: they are how the message was read
         for place in message_map.drop:
@@ -84,7 +86,7 @@ class Converter:
         self._outcome = Outcome(module)
         self._plans: dict[tuple[str, tuple[str, ...]], _Planned] = {}
         self._environments: dict[tuple[Any, ...], Environment] = {}
-        self._arrange = ARRANGEMENTS[message_map.arrange]
+        self._arrange = arrange or ARRANGEMENTS[message_map.arrange]
 
     def __call__(self, message: Message, context: Context) -> Converted:
         """Convert one message.  Raises MessageError with the rule at fault where it cannot."""
@@ -178,7 +180,7 @@ class Converter:
         return Environment(makes, late, name, issuer, sender, plain(header[12], 1, 1, reading), {}, {}, held)
 
     def _planned(self, key: tuple[str, tuple[str, ...]], message: Message) -> _Planned:
-        if structure_of(message) not in self.map.messages:
+        if self.map.messages and structure_of(message) not in self.map.messages:
             raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", f"the map {self.map.name} is for {', '.join(self.map.messages)}")
         tree = group(message)
         names = key[1]
