@@ -1,46 +1,52 @@
-"""The process: loop, reactor, store, engine, door, signals; and the order in which they start and stop.
+"""Starts everything and stops it: reactor and loop, store, channels, doors, signals.
 
-Nothing else installs a reactor, reads the clock for the runtime, or looks at signals.
+SIGINT and SIGTERM stop the engine when what is in hand is answered and settled; a second one stops it at once.  SIGHUP reads
+channel files and certificates again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
+import gc
 import json
 import logging
+import os
 import random
 import signal
 import sys
 import time
-from functools import partial
+from collections.abc import Callable, Coroutine, Iterable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from channels import loading
+from channels.loading import Loading
 from engine import configuration
 from engine.admin_api import routes
-from engine.configuration import Configuration, Configured
-from engine.events import Events, StoreFailing, StoreRecovered
+from engine.configuration import Configuration
+from engine.events import Events
 from engine.metrics.counting import Metrics
+from engine.runtime import report
 from engine.runtime.delivery import World
 from engine.runtime.engine import Engine
 from engine.store.lock import StoreLocked
-from engine.store.sqlite import SqliteStore, open_store
+from engine.store.sqlite import open_store
 from engine.web.serving import Door, serve
 
-log = logging.getLogger("flue")
-SWITCH = 0.0002  # seconds: a busy loop must not starve the committer's thread at Python's 5 ms
+SWITCH = 0.0002  # seconds: Python's own 5 ms would let a busy loop starve the thread that commits
+GARBAGE = (50_000, 20, 20)  # bundles are many small objects, and no cycles: looking for some every 700 of them is wasted
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+log = logging.getLogger("flue")
 
 
 def run(conf: Path, data: Path | None = None) -> int:
-    """Run the engine until SIGINT or SIGTERM.  Returns the exit status: 0 stopped, 1 it could not start."""
+    """Run the engine until it is told to stop.  Returns the exit status: 0, or 1 where it could not start."""
     configured = configuration.load(conf, starting=True)
-    _log_to_stderr(configured.configuration)
-    for problem in configured.problems:
-        print(problem, file=sys.stderr)
+    _set_up_log(configured.configuration.log)
     if configured.errors:
-        return 1
+        return _cannot_start(map(str, configured.errors))
     sys.setswitchinterval(SWITCH)
     loop = _new_loop()
     asyncio.set_event_loop(loop)
@@ -49,10 +55,10 @@ def run(conf: Path, data: Path | None = None) -> int:
     asyncioreactor.install(loop)
     from twisted.internet import reactor
 
-    process = Process(conf, data or conf / configured.configuration.store.path, configured, loop, reactor)
-    reactor.callLater(0, process.begin)
+    application = Application(conf, data, configured.configuration, dict(configured.identity), loop, reactor)
+    reactor.callLater(0, application.begin)
     reactor.run(installSignalHandlers=False)
-    return process.status
+    return application.status
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -63,131 +69,150 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-class Process:
-    """An engine from start to stop."""
+def _cannot_start(why: Iterable[str]) -> int:
+    for line in why:
+        print(line, file=sys.stderr)
+    return 1
 
-    def __init__(self, conf: Path, data: Path, configured: Configured, loop: asyncio.AbstractEventLoop, reactor: object) -> None:
+
+class Application:
+    """One run of the engine."""
+
+    def __init__(
+        self, conf: Path, data: Path | None, options: Configuration, identity: dict, loop: asyncio.AbstractEventLoop, reactor: Any
+    ) -> None:
+        self._conf, self._data, self._options, self._identity = conf, data, options, identity
+        self._loop, self._reactor = loop, reactor
+        self._stopping: asyncio.Future[None] = loop.create_future()
+        self._jobs: set[asyncio.Task[object]] = set()
         self.status = 0
-        self._conf, self._data, self._configured, self._loop, self._reactor = conf, data, configured, loop, reactor
-        self._store: SqliteStore | None = None
-        self._engine: Engine | None = None
-        self._door: Door | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
-        """Start everything; signals end it."""
-        for each in (signal.SIGINT, signal.SIGTERM):
-            self._loop.add_signal_handler(each, self._spawn, self._stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._spawn, self._reload)
-        self._spawn(self._start)
+        """Called by the reactor when it runs."""
+        self._main = self._loop.create_task(self._run())
 
-    def _spawn(self, work) -> None:  # noqa: ANN001 - a coroutine function
-        task = self._loop.create_task(work())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _start(self) -> None:
-        settings = self._configured.configuration
+    async def _run(self) -> None:
         try:
-            self._store = await open_store(self._data, loop=self._loop, committer=settings.committer)
-            events, metrics = Events(), Metrics()
-            metrics.listen(events)
-            _log_changes(events)
-            self._engine = Engine(self._load, self._store, events, self._world(), self._reactor)
-            host, port = _address(settings.http.listen)
-            found = await self._engine.start()
-            self._door = await serve(partial(routes.add, self._engine, metrics), host, port)
-        except (OSError, StoreLocked) as error:
-            log.error("the engine cannot start: %s", error)
+            self.status = await self._serve()
+        except StoreLocked as error:
+            self.status = _cannot_start([str(error)])
+        except Exception as error:  # nothing above would say it
+            log.critical("the engine cannot run: %s", type(error).__name__, exc_info=error)
             self.status = 1
-            await self._stop()
-            return
-        for problem in found.problems:
-            log.warning("%s", problem)
-        for view in self._engine.channels():
-            log.info("channel %s is %s%s", view.name, view.state, f" on port {view.port}" if view.port else f": {view.why}" if view.why else "")
-        log.info("HTTP on http://%s:%d", host, self._door.port if self._door else 0)
-
-    def _load(self) -> loading.Loading:
-        return loading.load(self._conf, identity=self._configured.identity, starting=True)
-
-    def _world(self) -> World:
-        started, counter = _base36(int(time.time() * 1000)), itertools.count(1)
-        return World(self._loop, time.time, random.random, lambda: f"F{started}-{next(counter):x}")
-
-    async def _reload(self) -> None:
-        if self._engine is None:
-            return
-        self._engine.reload_certificates()
-        found = await self._engine.reload()
-        for problem in found.problems:
-            log.warning("%s", problem)
-        log.info("files and certificates were read again")
-
-    async def _stop(self) -> None:
-        """Doors first, then what is in hand, then the store."""
-        if self._door is not None:
-            door, self._door = self._door, None
-            await door.close()
-        if self._engine is not None:
-            engine, self._engine = self._engine, None
-            await engine.stop()
-        if self._store is not None:
-            store, self._store = self._store, None
-            await store.close()
-        if self._reactor.running:
+        finally:
             self._reactor.stop()
 
+    async def _serve(self) -> int:
+        loaded = [self._load()]
+        if loaded[0].errors and not loaded[0].channels:
+            return _cannot_start(map(str, loaded[0].problems))
+        for problem in loaded[0].problems:
+            log.warning("%s", problem)
+        window = max((version.channel.duplicates.window for version in loaded[0].channels), default=86400.0) or 1.0
+        where = self._data or self._conf / self._options.store.path
+        store = await open_store(where, loop=self._loop, committer=self._options.committer, window=window)
+        events = Events()
+        report.listen(events)
+        world = World(self._loop, time.time, random.random, control_ids(time.time(), os.getpid()))
+        metrics = Metrics()
+        metrics.listen(events)
+        engine = Engine(lambda: loaded.pop() if loaded else self._load(), store, events, world, self._reactor)
+        try:
+            self._on_signals(engine)
+            await engine.start()
+            door = await self._open_door(engine, metrics)
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GARBAGE)
+            self._say_ready(engine, door)
+            await self._stopping
+            log.info("stopping: what is in hand is answered and settled")
+            await door.close()
+            await engine.stop()
+        finally:
+            await store.close()
+        return 0
 
-def _address(listen: str) -> tuple[str, int]:
-    """Host and port of a `tcp:8080:interface=127.0.0.1`."""
-    kind, port, *rest = listen.replace("\\:", "\0").split(":")
-    given = dict(each.split("=", 1) for each in rest)
-    if kind != "tcp" or not port.isdigit():
-        raise OSError(f"http.listen must be tcp:PORT or tcp:PORT:interface=ADDRESS, not {listen}")
-    return given.get("interface", "127.0.0.1").replace("\0", ":"), int(port)
+    def _load(self) -> Loading:
+        return loading.load(self._conf, identity=self._identity, starting=True)
+
+    async def _open_door(self, engine: Engine, metrics: Metrics) -> Door:
+        host, port = address(self._options.http.listen)
+        return await serve(lambda application: routes.add(engine, metrics, application), host, port)
+
+    def _say_ready(self, engine: Engine, door: Door) -> None:
+        listening = ", ".join(f"{view.name} on {view.port}" if view.port else view.name for view in engine.channels())
+        log.info("ready: %s; HTTP on %d", listening or "no channel", door.port)
+
+    # -- signals
+
+    def _on_signals(self, engine: Engine) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._stop)
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: self._start_job(self._reload(engine)))
+
+    def _stop(self) -> None:
+        if self._stopping.done():  # again: whoever stops it has no patience
+            os._exit(1)
+        self._stopping.set_result(None)
+
+    async def _reload(self, engine: Engine) -> None:
+        loaded = await engine.reload()
+        engine.reload_certificates()
+        for problem in loaded.problems:
+            log.warning("%s", problem)
+        log.info("read again: %d channels, %d errors", len(loaded.channels), len(loaded.errors))
+
+    def _start_job(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
 
 
-def _base36(number: int) -> str:
+def address(listen: str) -> tuple[str, int]:
+    """Host and port of a TCP endpoint as Twisted writes it: `tcp:8080:interface=127.0.0.1`."""
+    parts = listen.split(":")
+    options = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
+    port = options.get("port") or next((part for part in parts[1:] if "=" not in part), "8080")
+    return options.get("interface", "127.0.0.1"), int(port)
+
+
+def control_ids(now: float, process: int) -> Callable[[], str]:
+    """Makes control ids for messages of our own: unlike any this or an earlier run made, at most 20 characters."""
+    prefix = _spelled(int(now * 1000))[-7:] + _spelled(process)[-3:]
+    numbers = count(1)
+    return lambda: f"{prefix}-{next(numbers):X}"
+
+
+def _spelled(number: int) -> str:
     text = ""
     while number:
         number, digit = divmod(number, 36)
         text = DIGITS[digit] + text
-    return text
+    return text or "0"
 
 
-class _JsonLines(logging.Formatter):
-    """One JSON object a line, for a collector."""
+class JsonLines(logging.Formatter):
+    """Log records as JSON, one a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = {"time": self.formatTime(record), "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
-        return json.dumps(said | ({"exception": self.formatException(record.exc_info)} if record.exc_info else {}))
+        line = {"time": self.formatTime(record), "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
-def _log_to_stderr(settings: Configuration) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(_JsonLines() if settings.log.format == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-    logging.basicConfig(level=settings.log.level.upper(), handlers=[handler], force=True)
-
-
-def _log_changes(events: Events) -> None:
-    """What changes is logged once: channels, receivers, the store, defects.  Messages are counted, not logged."""
-    from engine.events import ChannelChanged, DeadLetter, DestinationFailing, DestinationRecovered, Fault
-
-    events.listen(ChannelChanged, lambda event: log.info("channel %s: %s%s", event.channel, event.state, f" ({event.why})" if event.why else ""))
-    events.listen(DestinationFailing, lambda event: log.warning("%s/%s fails with %s and is probed", event.channel, event.destination, event.code))
-    events.listen(DestinationRecovered, lambda event: log.info("%s/%s recovered after %.0f s", event.channel, event.destination, event.seconds))
-    events.listen(DeadLetter, lambda event: log.warning("%s/%s: message %d is a dead letter (%s)", event.channel, event.destination, event.message_id, event.code))
-    events.listen(StoreFailing, lambda event: log.error("the store takes nothing: %s", event.why))
-    events.listen(StoreRecovered, lambda event: log.info("the store takes messages again after %.0f s", event.seconds))
-    events.listen(Fault, lambda event: log.error("a defect in %s: %s", event.where, event.kind))
+def _set_up_log(options: configuration.Log) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if options.format == "json" else logging.Formatter("%(asctime)s %(levelname)-8s %(name)s: %(message)s"))
+    logging.basicConfig(level=options.level.upper(), handlers=[handler], force=True)
 
 
 if __name__ == "__main__":
     import argparse
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--conf", type=Path, required=True)
+    parser = argparse.ArgumentParser(description="Run the engine in the foreground.")
+    parser.add_argument("--conf", type=Path, default=Path("conf"))
     parser.add_argument("--data", type=Path)
     asked = parser.parse_args()
     sys.exit(run(asked.conf, asked.data))
