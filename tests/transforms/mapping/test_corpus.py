@@ -283,8 +283,8 @@ def search(each: Converted, tally: Tally) -> None:
         before, name = (before if name == "NTE" else name), str(segment[0])
         if name == "OBX":
             position += 1
-            left = {path.partition("]")[2].lstrip("-") for path in each.leftover if path.startswith(f"OBX[{position}]")}
-            result = look(observed, list(facts_of_obx(segment)), {f"OBX-{number.partition('.')[0]}" for number in left}, tally, each.name)
+            left = {path for path in each.leftover if path.startswith((f"OBX[{position}]-", "OBX-"))}
+            result = look(observed, list(facts_of_obx(segment)), {re.sub(r"\[[0-9]+\]|\..*", "", path) for path in left}, tally, each.name)
         elif name == "NTE" and whole(segment, 3) and before in ("OBX", "OBR", "SPM"):
             fact = Fact("NTE-3", whole(segment, 3))
             tally.count(says([resource.get("note") for resource in ([result] if result else resources)], fact.text) or says(resources, fact.text), fact, each.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from transforms.hl7.timestamps import AMBIGUOUS, COARSE, NONEXISTENT, UNZONED, fhir_date, fhir_datetime, fhir_instant, fhir_time, parse_dtm
+from transforms.hl7.timestamps import AMBIGUOUS, COARSE, NONEXISTENT, UNZONED, Converted, fhir_date, fhir_datetime, fhir_instant, fhir_time, parse_dtm
 from transforms.mapping.functions.composites import NULL, components, left_beyond, reading
 from transforms.mapping.functions.registry import function, predicate
 from transforms.mapping.functions.texts import joined_text, positive_integer
@@ -17,7 +17,6 @@ from transforms.mapping.functions.texts import text as as_text
 from transforms.mapping.reading import Reading
 
 _SENTENCES = {
-    UNZONED: "nobody says in which zone this time is: what depends on the zone is left out",
     AMBIGUOUS: "the clock was put back in this hour: taken as the first of the two",
     NONEXISTENT: "the clock was put forward over this hour: taken by the clock before",
     COARSE: "the time is too coarse for this element: FHIR wants minutes with an hour, and a day with an instant",
@@ -52,18 +51,19 @@ def date(text: str, r: Reading) -> str | None:
 @function("date_time", gives="dateTime", memo=True)
 def date_time(text: str, r: Reading) -> str | None:
     """TS or DTM as dateTime with its precision and zone; without any zone cut to the date and flagged."""
-    converted = fhir_datetime(_stamp(text, r), zone_of(r))
-    if converted.flag:
-        r.note(converted.flag, _SENTENCES[converted.flag])
-    return converted.text
+    return _flagged(fhir_datetime(_stamp(text, r), zone_of(r)), r)
 
 
 @function("instant", gives="instant", memo=True)
 def instant(text: str, r: Reading) -> str | None:
     """TS or DTM as instant; nothing where it has no zone or no minutes, flagged."""
-    converted = fhir_instant(_stamp(text, r), zone_of(r))
-    if converted.flag:
-        r.note(converted.flag, _SENTENCES[converted.flag])
+    return _flagged(fhir_instant(_stamp(text, r), zone_of(r)), r)
+
+
+def _flagged(converted: Converted, r: Reading) -> str | None:
+    """A converted time, with a note where something was decided.  That no zone is known is said once a message, not here."""
+    if sentence := _SENTENCES.get(converted.flag):
+        r.note(converted.flag, sentence)
     return converted.text
 
 

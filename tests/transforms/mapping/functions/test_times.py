@@ -25,13 +25,19 @@ def test_date_times(field: Any, sent: str, said: str | None) -> None:
 
 
 def test_without_any_zone_a_time_is_cut_to_its_date(field: Any) -> None:
-    """Flagged, and the original can be kept."""
+    """And the original can be kept.  (That there is no zone is noted once a message, by the converter.)"""
     assert field("date_time", "20240305123045", offset="") == "2024-03-05"
-    assert field.noted == ["zone_unknown"]
+    assert field.noted == []
     assert field("unsaid_time", "20240305123045", offset="") == "20240305123045"
     assert field("unsaid_time", "20240305123045") is None
     assert field("instant", "20240305123045", offset="") is None
     assert field("unsaid_time", "20240305", whole="yes") == "20240305"
+
+
+def test_what_was_decided_is_flagged(field: Any) -> None:
+    """An hour without minutes."""
+    assert field("date_time", "2024030512") == "2024-03-05"
+    assert field.noted == ["minutes_unknown"]
 
 
 def test_an_instant_may_fall_back_to_the_receipt(field: Any) -> None:
