@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,18 @@ import pytest
 
 from channels.fhir.destination import FhirDestination
 from channels.message import Outcome, Outgoing, Verdict
-from tests.channels.fhir.bundles import context, laboratory, observation, owned, report, shared, to, transaction, uuid
+from tests.channels.fhir.bundles import context, laboratory, observation, owned, report, to, transaction, uuid
+from tests.channels.fhir.bundles import shared as someone
 from tests.journeys.fhir_server import FhirServer
+from tests.journeys.peers import ROOT
 from tests.reactor import Runner
 from transforms.document import FHIR_JSON, Context, Document, Identity, Part, ReportFact
 from transforms.fhir.register import Row, apply, decide
-from transforms.fhir.validation import is_valid
+from transforms.fhir.validation import is_valid, validate
+from transforms.hl7.message import parse
 from transforms.mapping.identity import criterion
+from transforms.mapping.library import Library
+from transforms.mapping.options import MapOptions
 
 pytestmark = pytest.mark.journey
 
@@ -103,7 +109,7 @@ def test_sent_again_nothing_is_doubled(server: FhirServer, runner: Runner, optio
 
 def test_more_than_eight_unknown_people(server: FhirServer, runner: Runner) -> None:
     """Fourteen resources, eleven of them shared and unknown: Medplum would refuse that many conditions."""
-    doctors = [shared("Practitioner", f"doctor {number}") for number in range(8)]
+    doctors = [someone("Practitioner", f"doctor {number}") for number in range(8)]
     results = [observation(f"o{n}", performer=[to(f"doctor {m}") for m in range(4 * n, 4 * n + 4)]) for n in range(2)]
     bundle = transaction(*context(), *doctors, report("report", ["o0", "o1"]), *results)
     assert len(bundle["entry"]) == 14
@@ -189,7 +195,7 @@ def test_numbers_that_need_escaping_match_nobody_else(server: FhirServer, runner
     numbers = ["A", "1", "A,1", "A+B", "A B", "A|1", "A$1", "A\\,1", "Ä&b=c#d"]
     bundles = []
     for number in numbers:
-        patient = shared("Patient", number, gender="female")
+        patient = someone("Patient", number, gender="female")
         patient["request"]["ifNoneExist"] = criterion("https://site.example/Patient", number)
         bundles.append(transaction(patient, observation(f"of {number}", patient=number)))
     for _ in range(2):
@@ -217,3 +223,59 @@ def test_documents_and_provenance(server: FhirServer, runner: Runner) -> None:
     assert sent(Lane(runner, server.url, identity="conditional").send(bundle, bundle))
     assert server.counts("DocumentReference", "Provenance") == {"DocumentReference": 1, "Provenance": 0}
     assert server.all("DocumentReference")[0]["content"][0]["attachment"]["data"] == "JVBERi0="
+
+
+WORLD = Context(datetime(2024, 3, 1, tzinfo=timezone.utc), timezone="Europe/Zurich", identity=Identity(base="https://site.example", secret="not a secret"))
+
+
+@pytest.fixture(scope="module")
+def convert() -> Any:
+    """HL7 bytes to a Document, by the packaged maps."""
+    converter = Library.load().converter("auto", MapOptions())
+
+    def converted(content: bytes) -> Document:
+        made = converter(parse(content), WORLD)
+        return Document(FHIR_JSON, made.bundle, WORLD, parts=made.parts)
+
+    return converted
+
+
+def results_of(server: FhirServer) -> dict[str, int]:
+    return server.counts("Patient", "Practitioner", "Encounter", "Specimen", *TYPES[2:])
+
+
+def everything(document: Document) -> list[Document]:
+    """A document for each part that may leave."""
+    return [replace(document, parts=(part,)) for part in document.parts if not part.hold]
+
+
+def sent_as_parts(runner: Runner, server: FhirServer, documents: list[Document]) -> list[Outcome]:
+    async def sending() -> list[Outcome]:
+        running = await FhirDestination(url=server.url).open(runner.surroundings(Path(".")))
+        try:
+            return [await running.send(Outgoing(each, 1, "MSG1", 1)) for each in documents]
+        finally:
+            await running.close()
+
+    return runner.run(sending(), timeout=120)
+
+
+def test_the_example_feed_arrives_once(server: FhirServer, runner: Runner, convert: Any) -> None:
+    """What the packaged maps make of the example's messages is taken whole, and a second time changes nothing."""
+    files = sorted((ROOT / "examples" / "lab_results" / "messages").glob("*.hl7"))
+    documents = [part for file in files for part in everything(convert(file.read_bytes()))]
+    assert documents and sent(sent_as_parts(runner, server, documents))
+    once = results_of(server)
+    assert sent(sent_as_parts(runner, server, documents)) and results_of(server) == once
+
+
+@pytest.mark.shared
+def test_the_corpus_arrives_once(server: FhirServer, runner: Runner, convert: Any, shared: Path) -> None:
+    """Every real message that may leave is taken by a server nobody here wrote, and a resend doubles nothing."""
+    files = [file for folder in ("oru", "oul") for file in sorted((shared / "corpus" / folder).glob("*.hl7"))]
+    converted = {file.name: convert(file.read_bytes()) for file in files}
+    assert [(name, *map(str, validate(document.body))) for name, document in converted.items() if not is_valid(document.body)] == []
+    documents = [part for document in converted.values() for part in everything(document)]
+    assert len(documents) > 60 and sent(sent_as_parts(runner, server, documents))
+    once = results_of(server)
+    assert sent(sent_as_parts(runner, server, documents)) and results_of(server) == once
