@@ -1,4 +1,4 @@
-"""Copies and exports of a store.  sqlite-utils reads the copy, never the store itself."""
+"""Exports of a store, as JSON lines or CSV.  sqlite-utils reads a copy (see `backup`), never the store itself."""
 
 from __future__ import annotations
 
@@ -10,31 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import apsw
 from sqlite_utils import Database
 
 from engine.store import attachments
 from engine.store.compression import expand
-from engine.store.connection import connect
 from engine.store.queries import STATEMENTS
 
 Row = dict[str, object]
 
 TABLES = ("messages", "deliveries", "register", "learned", "leftovers", "counts", "channel_versions")
 """What is exported; the statement `export_TABLE` says how."""
-
-
-def copy(file: Path, target: Path) -> None:
-    """Copy a store as it is now, with SQLite's backup API: whole and consistent while the store goes on."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source, made = connect(file, writing=False), apsw.Connection(str(target))
-    try:
-        with made.backup("main", source, "main") as backup:
-            backup.step(-1)
-        made.pragma("journal_mode", "delete")  # one file, nothing beside it
-    finally:
-        made.close()
-        source.close()
 
 
 def export(copied: Path, folder: Path, form: Literal["jsonl", "csv"] = "jsonl") -> Mapping[str, int]:

@@ -7,10 +7,11 @@ Nothing depends on this memory: it is read from the messages again when the stor
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
+from zlib import crc32
 
 import apsw
 
@@ -33,14 +34,15 @@ Key = tuple[int, int, int]
 """Span, hash, message (0: the span holds such a message)."""
 
 
+@lru_cache(maxsize=1024)
 def key_hash(kind: str, value: str) -> int:
     """What a key is looked up by.  Who finds one compares the value itself: hashes may meet."""
-    return zlib.crc32(value.encode("utf-8", "surrogatepass"), zlib.crc32(kind.encode()))
+    return crc32(value.encode("utf-8", "surrogatepass"), crc32(kind.encode()))
 
 
 def channel_hash(channel: int) -> int:
     """The key that all messages of a channel share."""
-    return zlib.crc32(channel.to_bytes(4, "big"), _CHANNEL)
+    return crc32(channel.to_bytes(4, "big"), _CHANNEL)
 
 
 def duplicate_hash(channel: int, key: bytes) -> int:
@@ -49,7 +51,7 @@ def duplicate_hash(channel: int, key: bytes) -> int:
 
 
 _CHANNEL, _CONTROL_ID, _TYPE, _PATIENT, _ORDER = (
-    zlib.crc32(kind.encode()) for kind in ("channel", "control_id", "type", "patient", "order")
+    crc32(kind.encode()) for kind in ("channel", "control_id", "type", "patient", "order")
 )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ class Recent:
             span.latest = received
         span.shared.add(channel_hash(channel))
         if control_id:
-            span.keys.append((zlib.crc32(control_id.encode("utf-8", "surrogatepass"), _CONTROL_ID), id))
+            span.keys.append((crc32(control_id.encode("utf-8", "surrogatepass"), _CONTROL_ID), id))
         if resend:
             self._resends[resend] = id
             span.duplicates.append((_period(received) << _HASH_BITS | resend, id))
@@ -114,10 +116,11 @@ class Recent:
     def found_by(self, id: int, type: str, patients: Iterable[str], orders: Iterable[str], control_id: str = "") -> list[Key]:
         """What a message is found by is known; gives the keys that must be written now, because their span already is."""
         number = id >> SPAN_BITS
-        keys = [(zlib.crc32(value.encode("utf-8", "surrogatepass"), _PATIENT), id) for value in patients]
-        keys += [(zlib.crc32(value.encode("utf-8", "surrogatepass"), _ORDER), id) for value in orders]
+        keys = [(crc32(value.encode("utf-8", "surrogatepass"), _PATIENT), id) for value in patients]
+        for value in orders:
+            keys.append((crc32(value.encode("utf-8", "surrogatepass"), _ORDER), id))
         if control_id:
-            keys.append((zlib.crc32(control_id.encode("utf-8", "surrogatepass"), _CONTROL_ID), id))
+            keys.append((crc32(control_id.encode("utf-8", "surrogatepass"), _CONTROL_ID), id))
         span = self.spans.get(number)
         if span is None:
             return [(number, key_hash("type", type), 0)] * bool(type) + [(number, *key) for key in keys]

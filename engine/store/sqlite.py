@@ -11,10 +11,10 @@ from typing import Literal
 import apsw
 import msgspec
 
+from engine.store.backup import copy
 from engine.store.committer import DRIVERS, Committer
 from engine.store.compression import squeeze
 from engine.store.connection import connect, prepare, store_file
-from engine.store.export import copy
 from engine.store.lock import Lock
 from engine.store.queries import STATEMENTS
 from engine.store.reading import Reader

@@ -5,7 +5,9 @@ Runs on the one connection that writes.  Knows nothing of threads, futures or lo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import apsw
 import msgspec
@@ -28,6 +30,12 @@ MOST_FRESH = 20_000
 """So many messages are known to stand where they came in; others are looked up when they are settled."""
 
 _pack = msgspec.msgpack.encode
+
+
+@lru_cache(maxsize=4096)
+def any_occurrence(path: str) -> str:
+    """A path without its occurrences: `OBX[3]-15` is counted as `OBX-15`, so that there are as many counts as fields."""
+    return re.sub(r"\[\d+\]", "", path)
 
 
 class Writer:
@@ -80,7 +88,7 @@ class _Batch:
         self._delivery_states: dict[int, str] = {}
         self._backlog: dict[tuple[int, int], bool] = {}  # channel and message -> enters, leaves
         self._counts: dict[tuple[int, str], int] = {}
-        self._leftovers: dict[tuple[int, str], int] = {}
+        self._leftovers: dict[tuple[int, tuple[str, ...]], int] = {}
         self._messages: list[tuple] = []
         self._outcomes: list[tuple] = []
         self._deliveries: list[tuple] = []
@@ -163,10 +171,8 @@ class _Batch:
         channel, status, control_id, fresh = self._state(id)
         if wanted is not None and (status, wanted) not in MESSAGE_MAY:
             raise Refused(f"message {id} is {status}, it cannot become {wanted.value}")
-        if settlement.deliveries:
-            numbers = [self._may_become(channel, each, fresh) for each in settlement.deliveries]
-            for number, each in zip(numbers, settlement.deliveries, strict=True):
-                self._deliver(number, each)
+        for number, each in [(self._may_become(channel, each, fresh), each) for each in settlement.deliveries]:
+            self._deliver(number, each)
         if wanted is not None and wanted != status:
             self._change(id, channel, status, wanted)
             status = wanted
@@ -177,8 +183,9 @@ class _Batch:
             self._outcome(settlement, channel, status)
         if settlement.register or settlement.learned:
             self._remember(settlement)
-        for path in settlement.leftover:
-            self._leftovers[channel, path] = self._leftovers.get((channel, path), 0) + 1
+        if settlement.leftover:  # a channel's messages mostly leave the same over: counted together, taken apart once
+            counted = (channel, settlement.leftover)
+            self._leftovers[counted] = self._leftovers.get(counted, 0) + 1
 
     def _state(self, id: int) -> tuple[int, str, str, bool]:
         """Channel, status and control id of a message, and whether nothing was settled of it yet."""
@@ -257,6 +264,15 @@ class _Batch:
             for criterion, reference in learned.items():
                 self._put("learn", (number, criterion, reference))
 
+    def _left_over(self) -> list[tuple[int, str, int]]:
+        """Channel, path, and how often it was left over."""
+        times: dict[tuple[int, str], int] = {}
+        for (channel, paths), messages in self._leftovers.items():
+            for path in paths:
+                counted = (channel, any_occurrence(path))
+                times[counted] = times.get(counted, 0) + messages
+        return [(*counted, number) for counted, number in times.items()]
+
     # -- all of it
 
     def write(self) -> None:
@@ -277,7 +293,7 @@ class _Batch:
         if counts := [(*pair, messages) for pair, messages in self._counts.items() if messages]:
             many(STATEMENTS["count_messages"], counts)
         if self._leftovers:
-            many(STATEMENTS["count_leftover"], [(*pair, times) for pair, times in self._leftovers.items()])
+            many(STATEMENTS["count_leftover"], self._left_over())
         for statement, several in self._others.items():
             many(STATEMENTS[statement], several)
         if self._messages:

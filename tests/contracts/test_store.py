@@ -147,7 +147,7 @@ def test_settling_keeps_everything(play: Play) -> None:
         await store.settle(Settlement(
             id, MessageStatus.SENT, (delivery(id, attempts=2, code="200", reason="why", response=b"said", sent=b"x" * 5000, next_try=1.5),),
             Answer("AA", (b"MSA|AA", b"second")), keys, learned={"repository": {"identifier=1": "Patient/7"}},
-            register={"repository": (told,)}, leftover=("OBX-15", "OBX-15", "PID-9"),
+            register={"repository": (told,)}, leftover=("OBX[1]-15", "OBX[2]-15", "PID-9[2].1"),
         ))  # fmt: skip
 
     async def check(store: SqliteStore) -> None:
@@ -159,7 +159,7 @@ def test_settling_keeps_everything(play: Play) -> None:
         assert (await store.register("repository", ["key", "none"]))["key"].observations == ("o1", "o2")
         assert await store.recall("repository", ["identifier=1", "none"]) == {"identifier=1": "Patient/7"}
         assert await store.recall("elsewhere", ["identifier=1"]) == {}
-        assert await store.leftovers("lab") == {"OBX-15": 2, "PID-9": 1}
+        assert await store.leftovers("lab") == {"OBX-15": 2, "PID-9.1": 1}
         assert await store.counts() == {("lab", "sent"): 1}
         assert await store.unsettled("lab", 0, 10) == []
 

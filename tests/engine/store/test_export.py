@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.export import TABLES, copy, export
+from engine.store.backup import copy
+from engine.store.export import TABLES, export
 from engine.store.records import Answer, Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MessageStatus, RegisterRow, SearchKeys, Settlement
 from engine.store.sqlite import SqliteStore, open_store, store_file
 
