@@ -65,7 +65,7 @@ class Intake:
     async def _receive(self, raw: RawMessage) -> tuple[int, Answer]:
         content = raw.content
         read = self._read(raw)
-        control_id = peek(content).control_id
+        control_id = self._control_id(read, content)
         key = duplicate_key(self.name, control_id, content) if self._window and not raw.problem else b""
         arrival = Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id, key)
         storing = self._store.receive(arrival)
@@ -91,6 +91,12 @@ class Intake:
         except Exception as error:  # it is kept: as an error, to be replayed when the defect is mended
             self._events.tell(Fault(f"dispatch {self.name}", type(error).__name__))
             return stored.id, self._transformed(hand, broken(error), content)
+
+    def _control_id(self, read: Document | Plan, content: bytes) -> str:
+        """MSH-10, as far as it can be made out."""
+        if isinstance(read, Document) and read.media_type == HL7:
+            return read.body.segments[0].raw(10)
+        return peek(content).control_id
 
     def _read(self, raw: RawMessage) -> Document | Plan:
         """The message as the first rule sees it, or the plan for one that cannot be read."""

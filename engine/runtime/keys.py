@@ -5,8 +5,9 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from engine.store.records import SearchKeys
+from transforms.hl7.delimiters import Delimiters
 from transforms.hl7.escapes import unescape
-from transforms.hl7.message import Message, Segment
+from transforms.hl7.message import Message
 
 LONGEST = 200  # characters of a key: identifiers are shorter, and an index must not hold a document
 MOST = 64  # keys of a kind a message
@@ -22,40 +23,41 @@ def duplicate_key(channel: str, control_id: str, content: bytes) -> bytes:
 
 def search_keys(message: Message) -> SearchKeys:
     """Type, control id, sender, all patient identifiers (PID-3) and all order numbers (ORC-2, ORC-3, OBR-2, OBR-3)."""
-    header = message.segments[0]
-    delimiters = message.delimiters
+    header, delimiters = message.segments[0], message.delimiters
     kind = header.raw(9)
     if delimiters.component != "^":
         kind = kind.replace(delimiters.component, "^")
-    patients: dict[str, None] = {}
-    orders: dict[str, None] = {}
+    patients: list[str] = []
     for segment in message.each("PID"):
-        for repetition in segment.repetitions(3):
-            _add(patients, repetition, segment)
+        identifiers = segment.raw(3)
+        if identifiers:
+            patients += identifiers.split(delimiters.repetition) if delimiters.repetition in identifiers else (identifiers,)
+    orders: list[str] = []
     for name in ("ORC", "OBR"):
         for segment in message.each(name):
-            fields = segment.fields
-            for number in fields[2:4]:
-                if number:
-                    _add(orders, number, segment)
-    sender = f"{_first(header.raw(3), header)}|{_first(header.raw(4), header)}"
-    return SearchKeys(kind[:LONGEST], _first(header.raw(10), header), sender, tuple(patients)[:MOST], tuple(orders)[:MOST])
+            orders += segment.fields[2:4]
+    application, facility, control_id = header.raw(3), header.raw(4), header.raw(10)
+    return SearchKeys(
+        kind[:LONGEST], _first(control_id, delimiters), f"{_first(application, delimiters)}|{_first(facility, delimiters)}",
+        _firsts(patients, delimiters), _firsts(orders, delimiters),
+    )  # fmt: skip
 
 
-def _first(text: str, segment: Segment) -> str:
+def _firsts(texts: list[str], delimiters: Delimiters) -> tuple[str, ...]:
+    """The first components that say something, each once."""
+    found = {_first(text, delimiters): None for text in texts if text}
+    found.pop("", None)
+    found.pop('""', None)
+    return tuple(found) if len(found) <= MOST else tuple(found)[:MOST]
+
+
+def _first(text: str, delimiters: Delimiters) -> str:
     """The first component, unescaped."""
-    delimiters = segment.delimiters
     if delimiters.component in text:
         text = text.partition(delimiters.component)[0]
     if delimiters.escape in text:
         text = unescape(text, delimiters)
-    return text[:LONGEST]
-
-
-def _add(found: dict[str, None], text: str, segment: Segment) -> None:
-    value = _first(text, segment)
-    if value and value != '""':
-        found[value] = None
+    return text if len(text) <= LONGEST else text[:LONGEST]
 
 
 PATIENT_TYPES = ("MR", "PI", "PT")  # CX.5 of identifiers that name a patient, the best first
