@@ -70,6 +70,9 @@ class Settings:
 Asks = Generator[Request | Claim | Recall, Any, Any]
 
 
+STRANGE = Outcome(Verdict.COUNTED, "strange_answer", "the receiver answers something else than it was asked")
+
+
 class Stop(Exception):
     """The conversation is over."""
 
@@ -91,9 +94,11 @@ class Conversation:
     def run(self) -> Generator[Request | Claim | Recall, Any, Outcome]:
         """The conversation; what is sent into it is what came of the last ask."""
         try:
-            if self._body.get("resourceType") != "Bundle":
+            if not isinstance(self._body, dict) or "resourceType" not in self._body:
+                return Outcome(Verdict.REFUSED, "not_fhir", "the document is no FHIR resource")
+            if self._body["resourceType"] != "Bundle":
                 return (yield from self._single())
-            content = plan.sort(self._body, self._indexes)
+            content = _sorted(self._body, self._indexes)
             owned = Owned(content.owned, self._settings.system if self._settings.conditional else "", self._references)
             if owned.system:
                 content.owned = inlined(content.owned)
@@ -226,7 +231,10 @@ class Conversation:
             return True
         reply = yield Request("GET", reference)
         if isinstance(reply, Reply) and reply.status == 200:
-            return plan.carries(answer.body_of(reply), shared.key)
+            resource = answer.body_of(reply)
+            if isinstance(resource, dict) and answer.reference_to(resource) == reference:
+                return plan.carries(resource, shared.key)
+            reply = Reply(500)
         if needed:
             raise Stop(self._failed(reply) if isinstance(reply, Failure) else self._outcome(reply))
         return None
@@ -279,7 +287,9 @@ class Conversation:
         if reply.status >= 300:
             raise Stop(self._outcome(reply))
         body = answer.body_of(reply)
-        listed = body.get("entry", ()) if isinstance(body, dict) else ()
+        if not isinstance(body, dict) or body.get("resourceType") != "Bundle":
+            raise Stop(STRANGE)
+        listed = body["entry"] if isinstance(body.get("entry"), list) else ()
         return [each["resource"] for each in listed if isinstance(each, dict) and isinstance(each.get("resource"), dict)]
 
     # --- a status that changes
@@ -295,9 +305,11 @@ class Conversation:
                 if status == "entered-in-error":
                     continue  # nothing there to be wrong
                 raise Stop(Outcome(Verdict.HELD, str(reply.status), "only the status came of a result that the receiver does not have"))
-            resource = answer.body_of(reply)
-            if reply.status != 200 or not isinstance(resource, dict):
+            if reply.status >= 300:
                 raise Stop(self._outcome(reply))
+            resource = answer.body_of(reply)
+            if not isinstance(resource, dict) or answer.reference_to(resource) != reference:
+                raise Stop(STRANGE)
             if resource.get("status") == status:
                 content.same[entry["fullUrl"]] = reference
                 continue
@@ -309,7 +321,7 @@ class Conversation:
 
     def _single(self) -> Asks:
         """A resource that came without a bundle."""
-        kind, id = self._body.get("resourceType", ""), self._body.get("id")
+        kind, id = self._body["resourceType"], self._body.get("id")
         body = dumps(self._body)
         self._sent.append(body)
         return self._outcome((yield from self._ask(Request("PUT" if id else "POST", f"{kind}/{id}" if id else kind, body, last=True))))
@@ -328,8 +340,22 @@ class Conversation:
         if found is Verdict.HELD and self._patched:  # somebody else wrote in between: read again
             found, reason = Verdict.COUNTED, "somebody else changed what was to be changed"
         return Outcome(
-            found, str(reply.status), reason, reply.body, b"\n".join(self._sent), answer.retry_after(reply.headers, reply.received), self._learned
+            found,
+            str(reply.status),
+            reason,
+            reply.body,
+            b"\n".join(self._sent),
+            answer.retry_after(reply.headers, reply.received),
+            self._learned,
         )
+
+
+def _sorted(body: dict[str, Any], indexes: Sequence[int] | None) -> Content:
+    try:
+        return plan.sort(body, indexes)
+    except KeyError:
+        why = "an entry of the bundle does not say how it is to be sent"
+        raise Stop(Outcome(Verdict.REFUSED, "no_request", why)) from None
 
 
 def _if_match(resource: Mapping[str, Any], reply: Reply) -> dict[str, str]:

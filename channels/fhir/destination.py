@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from asyncio import AbstractEventLoop, Future
-from collections.abc import Mapping, Sequence
+from asyncio import Future
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,8 +20,7 @@ from pydantic.dataclasses import dataclass
 from yarl import URL
 
 from channels import faults
-from channels.connector import Recall, Surroundings
-from channels.errors import ConnectorError
+from channels.connector import Surroundings
 from channels.fhir.answer import Failure, Reply
 from channels.fhir.conversation import Claim, Conversation, Request, Settings
 from channels.fhir.references import References
@@ -50,7 +49,8 @@ class FhirDestination:
 
     url: Annotated[str, AfterValidator(_http)] = option("Base of the FHIR server: 'https://server.example/fhir/R4'.")
     identity: Literal["put_by_id", "conditional"] = option(
-        "How results keep their identity: put under ids that we give, or found by an identifier where the server refuses that.", default="put_by_id"
+        "How results keep their identity: put under ids that we give, or found by an identifier where the server refuses that.",
+        default="put_by_id",
     )
     max_conditional: int = option("Most conditional entries in one transaction; what is more is created ahead of it.", default=8, ge=0)
     max_entries: int = option("Most entries in one transaction; larger ones are split by report. 0: no limit.", default=50, ge=0)
@@ -154,7 +154,9 @@ class FhirSending:
             try:
                 return await self._exchange(request)
             except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-                return await self._exchange(request)  # servers close idle connections just when they are used again; sending twice does no harm
+                return await self._exchange(
+                    request
+                )  # servers close idle connections just when they are used again; sending twice does no harm
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
             return _failure(error)
 
@@ -183,7 +185,9 @@ class FhirSending:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60, loop=self._loop)
             timeout = aiohttp.ClientTimeout(total=self._declared.timeout, sock_connect=min(10.0, self._declared.timeout))
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, loop=self._loop, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=timeout, loop=self._loop, cookie_jar=aiohttp.DummyCookieJar()
+            )
         return self._session
 
     def _secured(self) -> dict[str, Any]:

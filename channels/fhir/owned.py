@@ -32,7 +32,9 @@ class Owned:
         self._entries = entries
         self._ours = {literal_of(each): each for each in entries if "id" in each["resource"]} if system else {}
         self.inside = bool(system)  # conditions stand in the transaction, until a search made them needless
-        self._earlier = sorted({found.decode() for each in entries for found in _EARLIER.findall(dumps(each["resource"]))}) if system else []
+        self._earlier = (
+            sorted({found.decode() for each in entries for found in _EARLIER.findall(dumps(each["resource"]))}) if system else []
+        )
 
     def unknown(self) -> int:
         """How many would be conditional."""
@@ -91,9 +93,10 @@ class Owned:
     def found(self, resources: Iterable[Mapping[str, Any]]) -> None:
         """Learn from what a search gave."""
         for resource in resources:
-            for identifier in resource.get("identifier", ()):
-                if identifier.get("system") == self.system:
-                    self._references.learn(self._key(f"{resource['resourceType']}/{identifier.get('value')}"), reference_to(resource))
+            identifiers = resource.get("identifier")
+            for identifier in identifiers if isinstance(identifiers, list) else ():
+                if isinstance(identifier, dict) and identifier.get("system") == self.system:
+                    self._references.learn(self._key(f"{resource.get('resourceType')}/{identifier.get('value')}"), reference_to(resource))
 
     def learn(self, portion: Sequence[Entry], made: Sequence[Made]) -> None:
         """Learn from what a transaction made."""

@@ -47,11 +47,14 @@ class Content:
 
 
 def sort(bundle: Bundle, indexes: Sequence[int] | None = None) -> Content:
-    """The entries of a bundle (or of one part of it) by kind.  Of one identity that stands twice, one is kept."""
+    """The entries of a bundle (or of one part of it) by kind.  Of one identity that stands twice, one is kept.
+
+    KeyError where an entry has no resource, or does not say how it is to be sent.
+    """
     content = Content(bundle)
     shared: dict[str, Shared] = {}
     owned: dict[str, Entry] = {}
-    entries = bundle["entry"]
+    entries = bundle.get("entry", ())
     for entry in entries if indexes is None else [entries[index] for index in indexes]:
         request = entry["request"]
         url = request["url"]
@@ -64,7 +67,7 @@ def sort(bundle: Bundle, indexes: Sequence[int] | None = None) -> Content:
         elif request["method"] == "PATCH":
             content.patches.append(entry)
         else:
-            name = url if request["method"] == "PUT" else entry.get("fullUrl", str(len(owned)))
+            name = url if request["method"] == "PUT" and entry["resource"] else entry.get("fullUrl", str(len(owned)))
             if name in owned and entry.get("fullUrl") != owned[name].get("fullUrl"):
                 content.same[owned[name]["fullUrl"]] = entry["fullUrl"]
             owned[name] = entry  # the later one is what the message said last
@@ -101,7 +104,9 @@ def literal_of(entry: Entry) -> str:
 def ahead(unknown: Iterable[Shared]) -> list[Shared]:
     """Shared resources in an order in which each points only at earlier ones."""
     by_urn = {each.urn: each for each in unknown}
-    return [by_urn[urn] for urn in _after_what_they_need({urn: pointed(each.entry["resource"]) for urn, each in by_urn.items()}, list(by_urn))]
+    return [
+        by_urn[urn] for urn in _after_what_they_need({urn: pointed(each.entry["resource"]) for urn, each in by_urn.items()}, list(by_urn))
+    ]
 
 
 def split(owned: Sequence[Entry], most: int) -> Iterator[list[Entry]]:
@@ -142,7 +147,7 @@ def _after_what_they_need(needs: Mapping[str, set[str]], starts: Sequence[str]) 
 
 
 def delicate(condition: str) -> bool:
-    """The criterion holds escaped characters, which servers read wrongly (Medplum takes `A\\|1` for `A`): seen before results point at the match."""
+    """The criterion holds escaped characters, which servers read wrongly (Medplum takes `A|1` for `A`)."""
     return "%5C" in condition.upper()
 
 
@@ -163,5 +168,6 @@ def carries(resource: object, criterion: str) -> bool | None:
     wanted = token(criterion)
     if wanted is None:
         return None
-    identifiers = resource.get("identifier", ()) if isinstance(resource, dict) else ()
-    return any(isinstance(each, dict) and (each.get("system"), each.get("value")) == wanted for each in identifiers)
+    identifiers = resource.get("identifier") if isinstance(resource, dict) else None
+    listed = identifiers if isinstance(identifiers, list) else ()
+    return any(isinstance(each, dict) and (each.get("system"), each.get("value")) == wanted for each in listed)

@@ -43,7 +43,7 @@ class References:
 
     def may_be_conditional(self, entries: int, modest: int) -> bool:
         """A transaction of that many entries may have conditional ones, as far as is known; after a refusal only a modest number."""
-        return entries <= self._taken or entries < self._refused and (self._refused == NEVER or entries <= modest)
+        return entries <= self._taken or (entries < self._refused and (self._refused == NEVER or entries <= modest))
 
     def doubtful(self, entries: int) -> bool:
         """None of that size was ever taken: a refusal may be about the size."""

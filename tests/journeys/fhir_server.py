@@ -1,8 +1,8 @@
 """A FHIR R4 server nobody here wrote (Medplum's router and memory), as a process: what a receiver has, seen from outside.
 
-    with FhirServer() as server:
-        ... send to server.url ...
-        assert len(server.all("Observation")) == 12
+with FhirServer() as server:
+    ... send to server.url ...
+    assert len(server.all("Observation")) == 12
 """
 
 from __future__ import annotations
@@ -53,5 +53,7 @@ class FhirServer(peers.Running):
 
     def _asked(self, method: str, url: str, body: Resource | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/fhir+json"}, method=method), timeout=20) as reply:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, {"Content-Type": "application/fhir+json"}, method=method), timeout=20
+        ) as reply:
             return json.loads(reply.read())

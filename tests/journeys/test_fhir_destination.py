@@ -29,7 +29,13 @@ from transforms.mapping.options import MapOptions
 pytestmark = pytest.mark.journey
 
 TYPES = ("Patient", "Practitioner", "ServiceRequest", "DiagnosticReport", "Observation")
-WAYS: list[dict[str, Any]] = [{}, {"identity": "conditional"}, {"max_conditional": 0}, {"max_entries": 6}, {"identity": "conditional", "max_entries": 6}]
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"identity": "conditional"},
+    {"max_conditional": 0},
+    {"max_entries": 6},
+    {"identity": "conditional", "max_entries": 6},
+]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,9 @@ def outgoing(bundle: dict[str, Any]) -> Outgoing:
 
 
 def sent(outcomes: list[Outcome]) -> bool:
-    return all(outcome.verdict is Verdict.SENT for outcome in outcomes) or pytest.fail(str([(o.verdict, o.code, o.reason) for o in outcomes]))
+    return all(outcome.verdict is Verdict.SENT for outcome in outcomes) or pytest.fail(
+        str([(o.verdict, o.code, o.reason) for o in outcomes])
+    )
 
 
 def dangling(server: FhirServer) -> list[str]:
@@ -214,7 +222,9 @@ def test_documents_and_provenance(server: FhirServer, runner: Runner) -> None:
     binary = owned("Binary", "pdf", contentType="application/pdf", data="JVBERi0=")
     content = [{"attachment": {"contentType": "application/pdf", "url": f"urn:uuid:{uuid('pdf')}"}}]
     document = owned("DocumentReference", "document", status="current", subject=to("patient"), content=content)
-    provenance = owned("Provenance", "provenance", target=[to("document")], recorded="2024-01-01T00:00:00Z", agent=[{"who": {"display": "laboratory"}}])
+    provenance = owned(
+        "Provenance", "provenance", target=[to("document")], recorded="2024-01-01T00:00:00Z", agent=[{"who": {"display": "laboratory"}}]
+    )
     bundle = transaction(*context(), document, binary, provenance)
     assert is_valid(bundle)
     assert sent(Lane(runner, server.url).send(bundle, bundle))
@@ -225,7 +235,11 @@ def test_documents_and_provenance(server: FhirServer, runner: Runner) -> None:
     assert server.all("DocumentReference")[0]["content"][0]["attachment"]["data"] == "JVBERi0="
 
 
-WORLD = Context(datetime(2024, 3, 1, tzinfo=timezone.utc), timezone="Europe/Zurich", identity=Identity(base="https://site.example", secret="not a secret"))
+WORLD = Context(
+    datetime(2024, 3, 1, tzinfo=timezone.utc),
+    timezone="Europe/Zurich",
+    identity=Identity(base="https://site.example", secret="not a secret"),
+)
 
 
 @pytest.fixture(scope="module")

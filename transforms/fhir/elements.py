@@ -100,7 +100,9 @@ def children(type_name: str) -> Mapping[str, Element]:
 @cache
 def properties(type_name: str) -> Mapping[str, tuple[Element, str]]:
     """JSON name -> (element, type) of a type; a choice has one name for each type."""
-    return MappingProxyType({e.property_for(t): (e, t) for e in children(type_name).values() for t in (e.types if e.choice else e.types[:1])})
+    return MappingProxyType(
+        {e.property_for(t): (e, t) for e in children(type_name).values() for t in (e.types if e.choice else e.types[:1])}
+    )
 
 
 @cache

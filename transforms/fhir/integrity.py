@@ -66,7 +66,9 @@ def bundle_faults(bundle: Resource) -> list[Fault]:
     within = {entry["fullUrl"]: _type(entry) for entry in entries if "fullUrl" in entry and "resource" in entry}
     found: list[Fault] = []
     if bundle["type"] in WITH_REQUEST:
-        found += [Fault("invariant", e, f"needs a request, as every entry of a {bundle['type']} (bdl-3)") for e in entries if "request" not in e]
+        found += [
+            Fault("invariant", e, f"needs a request, as every entry of a {bundle['type']} (bdl-3)") for e in entries if "request" not in e
+        ]
     if len(within) != len(entries):
         found += _duplicates(bundle)
     for resource in resources:
@@ -93,7 +95,9 @@ def _duplicates(bundle: Resource) -> Iterator[Fault]:
         seen.add(key)
 
 
-def _reference_fault(target: str, targets: frozenset[str], within: Mapping[str, str] | None, inside: Mapping[str, str]) -> tuple[str, str] | None:
+def _reference_fault(
+    target: str, targets: frozenset[str], within: Mapping[str, str] | None, inside: Mapping[str, str]
+) -> tuple[str, str] | None:
     """(code, sentence) of a reference that leads nowhere or to the wrong type."""
     kind = within.get(target) if within is not None else None
     if kind is None:

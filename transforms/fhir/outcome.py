@@ -54,7 +54,9 @@ def of_issues(issues: Iterable[Issue]) -> Outcome:
 
 def of_problems(problems: Iterable[Problem]) -> Outcome:
     """What is wrong with a configuration, each with its `file:line:column`."""
-    return _outcome([{**_entry(p.severity, "invalid", str(p)), "location": [f"{p.file}:{p.line}:{p.column}"]} for p in problems] or [ALL_OK])
+    return _outcome(
+        [{**_entry(p.severity, "invalid", str(p)), "location": [f"{p.file}:{p.line}:{p.column}"]} for p in problems] or [ALL_OK]
+    )
 
 
 def sentence(outcome: object) -> str:

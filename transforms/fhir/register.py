@@ -87,7 +87,9 @@ HELD = {
 }
 
 
-def decide(facts: Iterable[ReportFact], known: Mapping[str, Known], report_mode: ReportMode, *, order: int, force: bool = False) -> Decision:
+def decide(
+    facts: Iterable[ReportFact], known: Mapping[str, Known], report_mode: ReportMode, *, order: int, force: bool = False
+) -> Decision:
     """What may be sent of the reports in a part.
 
     `known`: the register's rows by key.  `order`: the message's place in the order of receipt (its id; for a replay the
@@ -170,7 +172,9 @@ class _Plan:
         elif absent:
             self._listed[fact.report] = tuple(each.removesuffix(EMPTY) for each in absent)
             if self._mode == "unknown" and fact.observations:
-                self._notes.append(Note("results_missing", "OBX", "results known before are not in this message; the report goes on listing them"))
+                self._notes.append(
+                    Note("results_missing", "OBX", "results known before are not in this message; the report goes on listing them")
+                )
         self._status_only |= set(fact.status_only) & _ids(row.observations)
         time = fact.time or ("" if self._force else row.time)
         self._keep(fact, time, tuple(absent), row)
@@ -236,7 +240,11 @@ def _changed(entry: Bundle, decision: Decision) -> Bundle:
 
 def _status(observation: str, status: str) -> Bundle:
     """An entry that changes an Observation's status and nothing else (FHIRPath Patch)."""
-    part = [{"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "Observation.status"}, {"name": "value", "valueCode": status}]
+    part = [
+        {"name": "type", "valueCode": "replace"},
+        {"name": "path", "valueString": "Observation.status"},
+        {"name": "value", "valueCode": status},
+    ]
     resource = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": part}]}
     return {"fullUrl": URN + observation, "resource": resource, "request": {"method": "PATCH", "url": f"Observation/{observation}"}}
 
@@ -245,7 +253,9 @@ def _without(entries: list[Bundle], left_out: frozenset[str]) -> list[Bundle]:
     """The entries without some, and without what only those pointed at (a specimen of a superseded report)."""
     by_id = {entry["fullUrl"].removeprefix(URN): entry for entry in entries}
     points = {id: {found.decode() for found in _URNS.findall(dumps(entry["resource"]))} for id, entry in by_id.items()}
-    needing = [id for id, entry in by_id.items() if entry["resource"]["resourceType"] != "Provenance"]  # which speaks about others, and needs none
+    needing = [
+        id for id, entry in by_id.items() if entry["resource"]["resourceType"] != "Provenance"
+    ]  # which speaks about others, and needs none
     gone, behind = set(left_out), _reached(left_out, points)
     while more := behind - gone - set().union(*(points[id] for id in needing if id not in gone)):
         gone |= more

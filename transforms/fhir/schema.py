@@ -49,8 +49,12 @@ def _needs(name: str, *others: str) -> Schema:
 _NOT_HOME = {"items": {"not": {"properties": {"use": {"const": "home"}}, "required": ["use"]}}}
 
 INVARIANTS: Mapping[str, tuple[Schema, ...]] = {
-    "Observation.referenceRange": ({"$comment": "needs at least a low, a high or a text (obs-3)", **_either("low", "high", "text", "_text")},),
-    "Patient.contact": ({"$comment": "needs a name, telecom, address or organization (pat-1)", **_either("name", "telecom", "address", "organization")},),
+    "Observation.referenceRange": (
+        {"$comment": "needs at least a low, a high or a text (obs-3)", **_either("low", "high", "text", "_text")},
+    ),
+    "Patient.contact": (
+        {"$comment": "needs a name, telecom, address or organization (pat-1)", **_either("name", "telecom", "address", "organization")},
+    ),
     "Organization": (
         {"$comment": "needs an identifier or a name (org-1)", **_either("identifier", "name", "_name")},
         {"$comment": "cannot have an address of use 'home' (org-2)", "properties": {"address": _NOT_HOME}},
@@ -146,7 +150,10 @@ def _bound(element: Element, type_name: str, value: Schema) -> Schema:
     if type_name != "CodeableConcept":
         return value
     if element.strength == "required":
-        any_of = [{"properties": {"system": {"const": s}, "code": {"enum": sorted(c)}}, "required": ["system", "code"]} for s, c in systems.items()]
+        any_of = [
+            {"properties": {"system": {"const": s}, "code": {"enum": sorted(c)}}, "required": ["system", "code"]}
+            for s, c in systems.items()
+        ]
         narrowed: Schema = {"coding": {"contains": {"anyOf": any_of}}}
         return {**value, "required": ["coding"], "properties": narrowed, "$comment": f"has no code of {element.value_set}"}
     known = [_system(system, codes) for system, codes in systems.items()]
@@ -173,5 +180,8 @@ def _choice(element: Element) -> Schema:
     one["oneOf"].append(none)
     if element.path == "Extension.value[x]":  # fifty types: a url and one thing more need no look at them
         has_value = {"required": ["extension"], **none}
-        return {"$comment": "needs either extensions or one value[x] (ext-1)", "anyOf": [{"maxProperties": 2}, {"oneOf": one["oneOf"][:-1]}, has_value]}
+        return {
+            "$comment": "needs either extensions or one value[x] (ext-1)",
+            "anyOf": [{"maxProperties": 2}, {"oneOf": one["oneOf"][:-1]}, has_value],
+        }
     return {"$comment": f"has more than one {element.name}[x]", **one}

@@ -23,7 +23,11 @@ def shared(type_name: str, name: str, **elements: Any) -> Entry:
     """A resource to be created if there is none with its identifier."""
     resource = {"resourceType": type_name, "identifier": [{"system": f"{SITE}/{type_name}", "value": name}], **elements}
     condition = f"identifier=https%3A%2F%2Fsite.example%2F{type_name}%7C{name}"
-    return {"fullUrl": f"urn:uuid:{uuid(name)}", "resource": resource, "request": {"method": "POST", "url": type_name, "ifNoneExist": condition}}
+    return {
+        "fullUrl": f"urn:uuid:{uuid(name)}",
+        "resource": resource,
+        "request": {"method": "POST", "url": type_name, "ifNoneExist": condition},
+    }
 
 
 def owned(type_name: str, name: str, **elements: Any) -> Entry:
@@ -35,7 +39,9 @@ def owned(type_name: str, name: str, **elements: Any) -> Entry:
 
 def observation(name: str, patient: str = "patient", value: str = "98.50", **elements: Any) -> Entry:
     quantity = loads(b'{"value":%b,"unit":"mg/dL"}' % value.encode())
-    return owned("Observation", name, **{"status": "final", "code": {"text": name}, "subject": to(patient), "valueQuantity": quantity, **elements})
+    return owned(
+        "Observation", name, **{"status": "final", "code": {"text": name}, "subject": to(patient), "valueQuantity": quantity, **elements}
+    )
 
 
 def report(name: str, results: list[str], patient: str = "patient", order: str = "order", **elements: Any) -> Entry:
@@ -44,7 +50,12 @@ def report(name: str, results: list[str], patient: str = "patient", order: str =
 
 
 def transaction(*entries: Entry, control_id: str = "MSG1") -> dict[str, Any]:
-    return {"resourceType": "Bundle", "type": "transaction", "identifier": {"system": f"{SITE}/messages", "value": control_id}, "entry": list(entries)}
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "identifier": {"system": f"{SITE}/messages", "value": control_id},
+        "entry": list(entries),
+    }
 
 
 def context(patient: str = "patient", order: str = "order") -> list[Entry]:

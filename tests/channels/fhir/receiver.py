@@ -55,7 +55,11 @@ class Receiver:
     def _answer(self, request: Request) -> Reply:
         if request.method == "GET":
             if "?" in request.path:
-                return Reply(200, {}, dumps({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": r} for r in self.search(request.path)]}))
+                return Reply(
+                    200,
+                    {},
+                    dumps({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": r} for r in self.search(request.path)]}),
+                )
             if request.path not in self.resources:
                 raise Refused(404, "not-found")
             return Reply(200, {}, dumps(self.resources[request.path]))
@@ -141,7 +145,9 @@ class Receiver:
         """References that lead nowhere."""
         return [reference for resource in self.resources.values() for reference in _references(resource) if reference not in self.resources]
 
-    def takes(self, bundle: Resource, references: References | None = None, between: Callable[[Request], None] | None = None, **settings: Any) -> Outcome:
+    def takes(
+        self, bundle: Resource, references: References | None = None, between: Callable[[Request], None] | None = None, **settings: Any
+    ) -> Outcome:
         """One attempt at a bundle, without a network."""
         wanted = Settings(**{"system": "https://site.example/result-key", **settings})
         conversation = Conversation(bundle, None, wanted, references if references is not None else References()).run()

@@ -61,20 +61,31 @@ def response(*entry: Any) -> Reply:
 def test_entries_say_what_became_of_each() -> None:
     """Status and reference by place; a resource says its own id where no location is given."""
     patient = {"resourceType": "Patient", "id": "7"}
-    reply = response({"response": {"status": "201 Created", "location": "Patient/1/_history/1"}}, {"response": {"status": "200"}, "resource": patient})
+    reply = response(
+        {"response": {"status": "201 Created", "location": "Patient/1/_history/1"}}, {"response": {"status": "200"}, "resource": patient}
+    )
     assert entries(reply, 2) == [Made(201, "Patient/1"), Made(200, "Patient/7", patient)]
 
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(200, {}, b""), Reply(200, {}, b'{"resourceType":"Bundle","type":"transaction-response"}'), Reply(200, {}, b"OK" * 100), response(), response({}, {}, {})],
+    [
+        Reply(200, {}, b""),
+        Reply(200, {}, b'{"resourceType":"Bundle","type":"transaction-response"}'),
+        Reply(200, {}, b"OK" * 100),
+        response(),
+        response({}, {}, {}),
+    ],
 )
 def test_an_answer_without_entries_says_nothing(reply: Reply) -> None:
     """It is accepted, and nothing is learned from it."""
     assert entries(reply, 2) is None
 
 
-@pytest.mark.parametrize("entry", [None, 5, {}, {"response": "x"}, {"response": {"status": "fine"}}, {"response": {"status": 200, "location": 5}, "resource": []}])
+@pytest.mark.parametrize(
+    "entry",
+    [None, 5, {}, {"response": "x"}, {"response": {"status": "fine"}}, {"response": {"status": 200, "location": 5}, "resource": []}],
+)
 def test_strange_entries_are_borne(entry: Any) -> None:
     """Whatever a server writes there, it is at most not believed."""
     assert [each.reference for each in entries(response(entry), 1) or ()] == [""]

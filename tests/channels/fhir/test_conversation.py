@@ -17,6 +17,7 @@ from tests.channels.fhir.bundles import context, laboratory, observation, owned,
 from tests.channels.fhir.receiver import Receiver
 from transforms.document import Part
 from transforms.fhir.register import Decision, apply
+from transforms.fhir.serialization import dumps
 
 HABITS: list[dict[str, Any]] = [
     {},
@@ -130,7 +131,11 @@ def test_a_delicate_number_is_matched_before_anything_points_at_it() -> None:
     patient = bundle["entry"][0]
     patient["resource"]["identifier"][0]["value"] = "A|1"
     patient["request"]["ifNoneExist"] = "identifier=https%3A%2F%2Fsite.example%2FPatient%7CA%5C%7C1"
-    receiver.resources["Patient/9"] = {"resourceType": "Patient", "id": "9", "identifier": [{"system": "https://site.example/Patient", "value": "A"}]}
+    receiver.resources["Patient/9"] = {
+        "resourceType": "Patient",
+        "id": "9",
+        "identifier": [{"system": "https://site.example/Patient", "value": "A"}],
+    }
     receiver.search = lambda path: [receiver.resources["Patient/9"]] if path.startswith("Patient") else []  # type: ignore[method-assign]
     outcome = receiver.takes(bundle)
     assert (outcome.verdict, outcome.code) == (Verdict.HELD, "identifier_mismatch") and not receiver.of("Observation")
@@ -186,7 +191,9 @@ def test_no_create_on_update_pauses_and_says_so() -> None:
 def test_a_transaction_taken_in_part_is_as_bad_as_its_worst_entry() -> None:
     """A server that answers 200 and refuses an entry has not taken the message."""
     receiver = Receiver()
-    body = b'{"resourceType":"Bundle","type":"batch-response","entry":[%b]}' % b",".join([b'{"response":{"status":"%b"}}' % status for status in (b"200", b"422 No")])
+    body = b'{"resourceType":"Bundle","type":"batch-response","entry":[%b]}' % b",".join(
+        [b'{"response":{"status":"%b"}}' % status for status in (b"200", b"422 No")]
+    )
     receiver.fails = [Reply(200, {}, body)]
     outcome = receiver.takes(transaction(observation("a"), observation("b")))
     assert (outcome.verdict, outcome.code) == (Verdict.REFUSED, "422")
@@ -209,7 +216,9 @@ def test_conditional_identity_never_gives_an_id() -> None:
 def test_binaries_and_provenances_go_only_by_id() -> None:
     """R4 gives them no identifier: the Binary's data moves to where it was pointed at, the Provenance is left out."""
     binary = owned("Binary", "pdf", contentType="application/pdf", data="JVBERg==")
-    document = owned("DocumentReference", "doc", status="current", content=[{"attachment": {"url": f"urn:uuid:{uuid('pdf')}", "title": "x"}}])
+    document = owned(
+        "DocumentReference", "doc", status="current", content=[{"attachment": {"url": f"urn:uuid:{uuid('pdf')}", "title": "x"}}]
+    )
     provenance = owned("Provenance", "prov", target=[to("doc")], recorded="2024-01-01T00:00:00Z", agent=[{"who": {"display": "x"}}])
     bundle = transaction(document, binary, provenance)
     receiver = Receiver(create_on_update=False)
@@ -297,7 +306,10 @@ def test_failures_anywhere_double_nothing(data: st.DataObject) -> None:
     """Whatever fails at whatever request, before or after it took effect: tried until it is sent, everything stands once."""
     habits = data.draw(st.sampled_from(HABITS))
     receiver, references = Receiver(**habits), References()
-    bundles = [laboratory(results, name=f"report {n}") for n, results in enumerate(data.draw(st.lists(st.sampled_from([1, 9]), min_size=1, max_size=3)))]
+    bundles = [
+        laboratory(results, name=f"report {n}")
+        for n, results in enumerate(data.draw(st.lists(st.sampled_from([1, 9]), min_size=1, max_size=3)))
+    ]
     trouble = data.draw(st.lists(st.sampled_from(["none", "before", "after"]), max_size=12))
     real = receiver._answer
 
@@ -319,3 +331,34 @@ def test_failures_anywhere_double_nothing(data: st.DataObject) -> None:
     found = counts(receiver)
     assert (found["Patient"], found["Practitioner"], found["DiagnosticReport"]) == (1, 1, len(bundles))
     assert found["Observation"] == sum(len(bundle["entry"]) - 4 for bundle in bundles)
+
+
+@pytest.mark.parametrize("body", [b"MSH|", None, [], {}, {"resourceType": "Bundle", "entry": [{"resource": {}}]}])
+def test_what_cannot_be_sent_is_refused(body: Any) -> None:
+    """A document that is no FHIR, or a bundle that does not say how, is the message's fault, not an exception."""
+    receiver = Receiver()
+    assert receiver.takes(body).verdict is Verdict.REFUSED and not receiver.requests
+
+
+words = st.sampled_from(
+    ["Bundle", "Patient", "Observation", "201", "Patient/1", "https://site.example/result-key", uuid("report result 0"), ""]
+)
+names = st.sampled_from(
+    ["resourceType", "entry", "response", "status", "location", "resource", "identifier", "system", "value", "id", "meta"]
+)
+strange = st.recursive(
+    st.none() | st.integers() | words, lambda below: st.lists(below, max_size=4) | st.dictionaries(names, below, max_size=4), max_leaves=12
+)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([200, 201, 204, 400, 404, 412, 500]), strange), max_size=12), st.booleans(), st.sampled_from([3, 12])
+)
+def test_whatever_a_receiver_says_there_is_an_outcome(said: list[tuple[int, Any]], conditional: bool, results: int) -> None:
+    """Answers of any content, at any point: never an exception."""
+    receiver = Receiver(create_on_update=not conditional)
+    receiver.takes(laboratory(results), conditional=conditional)
+    receiver.fails = [Reply(status, {}, dumps(body)) for status, body in said]
+    smaller = marked(laboratory(results - 1), retired=(uuid(f"report result {results - 1}"),))
+    outcome = receiver.takes(smaller, conditional=conditional, max_entries=5)
+    assert isinstance(outcome.verdict, Verdict)

@@ -60,7 +60,9 @@ def test_ahead_comes_what_others_point_at() -> None:
 def test_portions_hold_everything_once_and_point_backwards(results: int, most: int, reports: int) -> None:
     """However it is split: nothing lost, nothing twice, no portion too large, nothing pointing at what comes later."""
     names = [[f"{number} {result}" for result in range(results)] for number in range(reports)]
-    entries = [report(f"report {number}", each) for number, each in enumerate(names)] + [observation(each) for some in names for each in some]
+    entries = [report(f"report {number}", each) for number, each in enumerate(names)] + [
+        observation(each) for some in names for each in some
+    ]
     portions = list(split(entries, most))
     sent = [entry["fullUrl"] for portion in portions for entry in portion]
     assert sorted(sent) == sorted(entry["fullUrl"] for entry in entries)

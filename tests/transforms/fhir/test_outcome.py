@@ -33,12 +33,20 @@ def test_outcomes_of_issues_and_problems() -> None:
 
 def test_what_a_receiver_says_is_read_without_its_texts() -> None:
     """Codes and places make the sentence; diagnostics may quote a patient."""
-    issue = {"severity": "error", "code": "invalid", "diagnostics": "EVERYMAN", "details": {"text": "EVERYMAN"}, "expression": ["Patient.name"]}
+    issue = {
+        "severity": "error",
+        "code": "invalid",
+        "diagnostics": "EVERYMAN",
+        "details": {"text": "EVERYMAN"},
+        "expression": ["Patient.name"],
+    }
     warning = {"severity": "warning", "code": "value"}
     assert sentence({"resourceType": "OperationOutcome", "issue": [issue, warning]}) == "invalid at Patient.name"
 
 
-@pytest.mark.parametrize("said", [None, "gone", [], {}, {"resourceType": "OperationOutcome"}, {"resourceType": "OperationOutcome", "issue": ["x"]}])
+@pytest.mark.parametrize(
+    "said", [None, "gone", [], {}, {"resourceType": "OperationOutcome"}, {"resourceType": "OperationOutcome", "issue": ["x"]}]
+)
 def test_whatever_a_receiver_says_is_borne(said: object) -> None:
     """An answer that is no OperationOutcome, or a strange one, gives no sentence and no error."""
     assert sentence(said) == ""

@@ -141,7 +141,11 @@ def observation(id: str, **elements: Any) -> dict[str, Any]:
 
 
 def report(id: str, *results: str, **elements: Any) -> dict[str, Any]:
-    return resource("DiagnosticReport", id, **{"status": "final", "code": {"text": "x"}, "subject": to(PATIENT), "result": [to(r) for r in results], **elements})
+    return resource(
+        "DiagnosticReport",
+        id,
+        **{"status": "final", "code": {"text": "x"}, "subject": to(PATIENT), "result": [to(r) for r in results], **elements},
+    )
 
 
 def bundle(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +167,11 @@ def test_nothing_to_change_leaves_the_bundle_itself() -> None:
 def test_a_part_is_its_entries() -> None:
     """A part that is one patient's gives a bundle of that patient's entries."""
     whole = bundle(report(REPORT, A), observation(A), observation(B))
-    assert shown(apply(whole, Part(entries=(0, 1, 2)), Decision())) == ["POST Patient", f"PUT DiagnosticReport/{REPORT}", f"PUT Observation/{A}"]
+    assert shown(apply(whole, Part(entries=(0, 1, 2)), Decision())) == [
+        "POST Patient",
+        f"PUT DiagnosticReport/{REPORT}",
+        f"PUT Observation/{A}",
+    ]
 
 
 def test_absent_results_are_marked_and_earlier_ones_listed() -> None:

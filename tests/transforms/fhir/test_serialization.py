@@ -26,7 +26,9 @@ def test_any_decimal_comes_back(number: Decimal) -> None:
 
 
 json = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), lambda below: st.lists(below) | st.dictionaries(st.text(), below), max_leaves=20
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda below: st.lists(below) | st.dictionaries(st.text(), below),
+    max_leaves=20,
 )
 
 

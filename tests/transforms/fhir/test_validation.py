@@ -28,7 +28,16 @@ def bundle(*resources: tuple[str, dict[str, Any]], kind: str = "collection") -> 
     return {"resourceType": "Bundle", "type": kind, "entry": [{"fullUrl": url, "resource": resource} for url, resource in resources]}
 
 
+def condition(**more: Any) -> dict[str, Any]:
+    return {"resourceType": "Condition", "subject": {"reference": "Patient/1"}, **more}
+
+
+def parameters(resource: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Parameters", "parameter": [{"name": "x", "resource": resource}]}
+
+
 PATIENT = {"resourceType": "Patient", "active": True}
+OF_O1 = {"reference": O1}
 UCUM = {"system": "http://unitsofmeasure.org"}
 
 VALID = [
@@ -43,11 +52,20 @@ VALID = [
     observation(subject={"reference": "https://server.example/fhir/Patient/1/_history/2"}),
     observation(subject={"identifier": {"system": "urn:oid:1.2.3", "value": "1"}}),
     observation(dataAbsentReason={"text": "not asked"}),
-    {"resourceType": "Patient", "name": [{"given": ["Eve", None], "_given": [None, {"extension": [{"url": "http://x.example/e", "valueBoolean": True}]}]}]},
+    {
+        "resourceType": "Patient",
+        "name": [{"given": ["Eve", None], "_given": [None, {"extension": [{"url": "http://x.example/e", "valueBoolean": True}]}]}],
+    },
     {"resourceType": "Parameters", "parameter": [{"name": "x", "part": [{"name": "y", "resource": observation()}]}]},
     bundle((P, PATIENT), (O1, observation(subject={"reference": P}))),
-    *(observation(effectiveDateTime=text) for text in ("2024", "2024-02", "2024-02-29", "2024-02-29T23:59:60Z", "2024-02-29T10:00:00.120+13:00")),
-    *(observation(valueQuantity={"value": 1, **UCUM, "code": code}) for code in ("1", "%", "10*3/uL", "/[HPF]", "mmol/mol{creat}", "m[H2O].s-1", "mL/min/{1.73_m2}")),
+    *(
+        observation(effectiveDateTime=text)
+        for text in ("2024", "2024-02", "2024-02-29", "2024-02-29T23:59:60Z", "2024-02-29T10:00:00.120+13:00")
+    ),
+    *(
+        observation(valueQuantity={"value": 1, **UCUM, "code": code})
+        for code in ("1", "%", "10*3/uL", "/[HPF]", "mmol/mol{creat}", "m[H2O].s-1", "mL/min/{1.73_m2}")
+    ),
 ]
 
 
@@ -83,7 +101,7 @@ INVALID = [
         "(obs-7)",
     ),
     (observation(subject={"reference": "#nope"}), "not-found", "Observation.subject", "(ref-1)"),
-    (observation(subject={"reference": "Organization/1"}), "value", "Observation.subject", "points at an Organization, which is none of Device"),
+    (observation(subject={"reference": "Organization/1"}), "value", "Observation.subject", "an Organization, which is none of Device"),
     (observation(contained=[{"resourceType": "Specimen", "id": "s"}]), "invariant", "Observation.contained[0]", "(dom-3)"),
     (observation(contained=[{"resourceType": "Nothing"}]), "structure", "Observation.contained[0]", "is no resource of R4"),
     (observation(identifier=[{"system": "urn:oid:1.2.x"}]), "value", "Observation.identifier[0].system", "has not the form of a uri"),
@@ -97,14 +115,14 @@ INVALID = [
     ({"resourceType": "Patient", "contact": [{"gender": "male"}]}, "invariant", "Patient.contact[0]", "(pat-1)"),
     ({"resourceType": "Organization", "active": True}, "invariant", "Organization", "(org-1)"),
     ({"resourceType": "Binary", "contentType": "text/plain", "data": "###"}, "value", "Binary.data", "has not the form of a base64Binary"),
-    ({"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "clinicalStatus": {"coding": [{"code": "active"}]}}, "invariant", "Condition.clinicalStatus.coding", "has no code of"),
+    (condition(clinicalStatus={"coding": [{"code": "active"}]}), "invariant", "Condition.clinicalStatus.coding", "has no code of"),
     (bundle((P, PATIENT), (P, PATIENT)), "duplicate", "Bundle.entry[1]", "(bdl-7)"),
     (bundle((P, PATIENT), kind="transaction"), "invariant", "Bundle.entry[0]", "(bdl-3)"),
-    (bundle((O1, observation(subject={"reference": P}))), "not-found", "Bundle.entry[0].resource.subject", "points at an entry that the bundle does not have"),
-    (bundle((O1, observation()), (O2, observation(subject={"reference": O1}))), "value", "Bundle.entry[1].resource.subject", "points at an Observation"),
+    (bundle((O1, observation(subject={"reference": P}))), "not-found", "Bundle.entry[0].resource.subject", "that the bundle does not have"),
+    (bundle((O1, observation()), (O2, observation(subject=OF_O1))), "value", "Bundle.entry[1].resource.subject", "an Observation"),
     (bundle((O1, observation(status="x"))), "code-invalid", "Bundle.entry[0].resource.status", "is none of"),
     (bundle((O1, {"resourceType": "Nothing"})), "structure", "Bundle.entry[0].resource", "is no resource of R4"),
-    ({"resourceType": "Parameters", "parameter": [{"name": "x", "resource": observation(status="x")}]}, "code-invalid", "Parameters.parameter[0].resource.status", ""),
+    (parameters(observation(status="x")), "code-invalid", "Parameters.parameter[0].resource.status", ""),
     ({}, "structure", "Resource", "is no resource of R4"),
 ]  # fmt: skip
 
@@ -121,7 +139,11 @@ def test_no_sentence_quotes_a_value() -> None:
     """What may be about a patient is never repeated."""
     secret = "EVERYMAN SECRET"
     content = observation(
-        status=secret, issued=secret, subject={"reference": 5, "display": [secret]}, valueQuantity={"value": secret, "code": [secret]}, note=secret
+        status=secret,
+        issued=secret,
+        subject={"reference": 5, "display": [secret]},
+        valueQuantity={"value": secret, "code": [secret]},
+        note=secret,
     )
     issues = validate(content)
     assert len(issues) >= 5 and secret not in " ".join(map(str, issues))
@@ -135,7 +157,11 @@ def test_what_is_no_object_is_said_to_be_none(content: object) -> None:
 
 def test_a_bundle_of_outcomes_is_looked_into() -> None:
     """A response's outcome is a resource like others."""
-    content = {"resourceType": "Bundle", "type": "batch-response", "entry": [{"response": {"status": "400", "outcome": {"resourceType": "OperationOutcome"}}}]}
+    content = {
+        "resourceType": "Bundle",
+        "type": "batch-response",
+        "entry": [{"response": {"status": "400", "outcome": {"resourceType": "OperationOutcome"}}}],
+    }
     assert [issue.place for issue in validate(content)] == ["Bundle.entry[0].response.outcome"]
     assert not is_valid(content)
 
@@ -149,7 +175,10 @@ def test_every_resource_type_has_a_schema_that_compiles(type_name: str) -> None:
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["#a", P, O1, "Patient/1"]),
-    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(["reference", "coding", "id", "extension", "url", "resourceType"]), below, max_size=3),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(st.sampled_from(["reference", "coding", "id", "extension", "url", "resourceType"]), below, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -157,7 +186,9 @@ anything = st.recursive(
 @given(data=st.data())
 def test_mutated_content_never_breaks_the_validator(data: st.DataObject) -> None:
     """Whatever stands where, the two answers agree and nothing is raised."""
-    content = copy.deepcopy(bundle((P, PATIENT), (O1, observation(subject={"reference": P}, category=[{"text": "x"}], contained=[copy.deepcopy(PATIENT)]))))
+    content = copy.deepcopy(
+        bundle((P, PATIENT), (O1, observation(subject={"reference": P}, category=[{"text": "x"}], contained=[copy.deepcopy(PATIENT)])))
+    )
     for _ in range(data.draw(st.integers(1, 3))):
         node: Any = content
         while True:

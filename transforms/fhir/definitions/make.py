@@ -38,7 +38,12 @@ Resource = dict[str, Any]
 
 def main(folder: Path) -> None:
     """Write the data beside this module."""
-    profiles = [r for name in ("profiles-types", "profiles-resources") for r in resources(folder, name) if r["resourceType"] == "StructureDefinition"]
+    profiles = [
+        r
+        for name in ("profiles-types", "profiles-resources")
+        for r in resources(folder, name)
+        if r["resourceType"] == "StructureDefinition"
+    ]
     profiles = [p for p in profiles if p.get("derivation") != "constraint" and p["kind"] != "logical" and p["fhirVersion"] == RELEASE]
     types: dict[str, Any] = {}
     for profile in profiles:
@@ -164,7 +169,7 @@ class ValueSets:
         """Code system -> all its codes, of the small and complete systems a value set draws on."""
         value_set = self._sets.get(url, {})
         drawn = {include.get("system", "") for include in value_set.get("compose", {}).get("include", ())}
-        all_codes = {system: self._members({"system": system}) for system in drawn if system in self._systems}
+        all_codes = {system: self._members({"system": system}) for system in sorted(drawn) if system in self._systems}
         return {system: codes for system, codes in all_codes.items() if 0 < len(codes) <= SMALL}
 
     def _include(self, include: Resource, found: dict[str, set[str]]) -> bool:
@@ -215,7 +220,11 @@ def filtered(tree: dict[str, Any], condition: Resource) -> dict[str, Any] | None
         kept |= more
     if condition["op"] == "descendent-of":
         kept.discard(condition["value"])
-    abstract = {code for code, (concept, _) in tree.items() if any(p.get("code") == "notSelectable" and p.get("valueBoolean") for p in concept.get("property", ()))}
+    abstract = {
+        code
+        for code, (concept, _) in tree.items()
+        if any(p.get("code") == "notSelectable" and p.get("valueBoolean") for p in concept.get("property", ()))
+    }
     return {code: tree[code] for code in kept - abstract if code in tree}
 
 
