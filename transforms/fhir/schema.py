@@ -9,7 +9,7 @@ resource or bundle is in `validation`.  `$comment` is the sentence for whoever b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from transforms.fhir.elements import Element, children, primitive_types, resource_types, table, value_set
@@ -76,7 +76,7 @@ INVARIANTS: Mapping[str, tuple[Schema, ...]] = {
 }
 
 
-@cache
+@lru_cache(maxsize=2)  # used when compiled, and for the sentences of what was refused
 def schema_of(type_name: str) -> Schema:
     """The schema of a resource or data type, complete in itself."""
     definitions: dict[str, Schema] = {}
