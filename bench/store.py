@@ -29,9 +29,11 @@ from engine.store.records import (
 from engine.store.sqlite import SqliteStore, open_store
 
 TESTS = (
-    ("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL", "12.0", "16.0"), ("4544-3", "Hematocrit of Blood", "%", "36", "46"),
-    ("6690-2", "Leukocytes [#/volume] in Blood", "10*3/uL", "4.5", "11.0"), ("777-3", "Platelets [#/volume] in Blood", "10*3/uL", "150", "400"),
-)  # fmt: skip
+    ("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL", "12.0", "16.0"),
+    ("4544-3", "Hematocrit of Blood", "%", "36", "46"),
+    ("6690-2", "Leukocytes [#/volume] in Blood", "10*3/uL", "4.5", "11.0"),
+    ("777-3", "Platelets [#/volume] in Blood", "10*3/uL", "150", "400"),
+)
 
 
 def message(number: int, chance: random.Random) -> bytes:
@@ -59,15 +61,17 @@ def bundle(number: int, chance: random.Random) -> tuple[bytes, tuple[str, ...]]:
     entries = [_entry({"resourceType": "Patient", "name": [{"family": "DOE"}], "birthDate": "1980-01-02"}, patient)]
     for at, id in enumerate(observations):
         code, name, unit, low, high = TESTS[at % 4]
+        own = {"system": "http://lab.example/observation", "value": f"{number}-{at}"}
         quantity = {"unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
         category = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}
         entries.append(_entry({
-            "resourceType": "Observation", "id": id, "identifier": [{"system": "http://lab.example/observation", "value": f"{number}-{at}"}],
-            "status": "final", "category": [{"coding": [category]}],
+            "resourceType": "Observation", "id": id, "identifier": [own], "status": "final", "category": [{"coding": [category]}],
             "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": name}], "text": name},
             "subject": {"reference": f"urn:uuid:{patient}"}, "effectiveDateTime": "2024-01-15T10:15:00+01:00",
             "valueQuantity": {"value": chance.randint(10, 999) / 10, **quantity},
-            "referenceRange": [{"low": {"value": float(low), **quantity}, "high": {"value": float(high), **quantity}, "text": f"{low}-{high}"}],
+            "referenceRange": [
+                {"low": {"value": float(low), **quantity}, "high": {"value": float(high), **quantity}, "text": f"{low}-{high}"}
+            ],
         }, id))  # fmt: skip
     results = [{"reference": f"urn:uuid:{id}"} for id in observations]
     entries.append(_entry({"resourceType": "DiagnosticReport", "id": report, "status": "final", "result": results}, report))
@@ -86,7 +90,8 @@ def arrival(number: int, content: bytes) -> Arrival:
 
 def settlement(id: int, number: int, sent: bytes, observations: tuple[str, ...]) -> Settlement:
     """What a straight way settles with."""
-    row = DeliveryRow(id, "repository", 0, f"P{number}", DeliveryStatus.SENT, 1, 0.0, "200", "", b'{"resourceType":"Bundle"}', sent, time.time())
+    said = b'{"resourceType":"Bundle"}'
+    row = DeliveryRow(id, "repository", 0, f"P{number}", DeliveryStatus.SENT, 1, 0.0, "200", "", said, sent, time.time())
     told = RegisterRow(_identity("report", number), f"P{number}", "2024-01-15T10:25:00.000000Z", 3, id, observations[0], observations)
     answer = b"MSH|^~\\&|EHR|CLINIC|LABSYS|GENHOSP|20240115103001||ACK^R01^ACK|9f2c1d7ab1|P|2.5.1\rMSA|AA|C%d\r" % number
     keys = SearchKeys("ORU^R01", f"C{number}", "LABSYS|GENHOSP", (str(number),), (f"ORD{number}", f"FIL{number}"))

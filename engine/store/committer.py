@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from asyncio import AbstractEventLoop, Future, TimerHandle
+from collections.abc import Callable
 from queue import SimpleQueue
 
 import apsw
@@ -41,6 +42,7 @@ class Committer:
     def __init__(self, loop: AbstractEventLoop, writer: Writer) -> None:
         self._loop, self.writer, self.connection = loop, writer, writer.connection
         self._waiting: list[Entry] = []
+        self._urgent = False  # somebody waits for a promise
         self._busy = False  # a turn is called for, or under way
         self._timer: TimerHandle | None = None
         self._closing: Future | None = None
@@ -55,13 +57,17 @@ class Committer:
             future.set_exception(StoreUnavailable("the store is closed"))
             return future
         self._waiting.append((record, future))
+        if type(record) is not Settlement:
+            self._urgent = True
         if not self._busy:
-            if type(record) is Settlement and len(self._waiting) < IMPATIENT:
-                if self._timer is None:
-                    self._timer = self._loop.call_later(PATIENCE, self._hasten)
-            else:
-                self._hasten()
+            self._call_for_a_turn()
         return future
+
+    def _call_for_a_turn(self) -> None:
+        if self._urgent or len(self._waiting) >= IMPATIENT:
+            self._hasten()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(PATIENCE, self._hasten)
 
     def _hasten(self) -> None:
         """Commit in the next turn of the loop."""
@@ -75,6 +81,7 @@ class Committer:
     def _turn(self) -> None:
         """Write what has arrived."""
         batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        self._urgent = bool(self._waiting)
         records = [record for record, _ in batch]
         results, staged = self._stage(records)
         if staged:
@@ -123,7 +130,7 @@ class Committer:
         """The connection is free."""
         self._busy = False
         if self._waiting:
-            self._hasten()
+            self._call_for_a_turn()
         elif self._closing:
             if not self._closing.done():
                 self._closing.set_result(None)
@@ -204,7 +211,7 @@ class Committer:
 
     async def drain(self) -> None:
         """Take nothing more, and wait for what was taken."""
-        self._closing = self._loop.create_future()
+        self._closing, self._urgent = self._loop.create_future(), True
         if self._waiting or self._busy:
             self._hasten()
             await self._closing
@@ -243,16 +250,21 @@ class Thread(Committer):
         self._orders.put(())
 
     def _run(self) -> None:
-        tell = self._loop.call_soon_threadsafe
         while (order := self._orders.get()) is not None:
-            if order:
-                why = self._make_durable(order[1])
-                if self._pages <= CHECKPOINT_PAGES or why:
-                    tell(self._committed_and_next, *order, why)
-                    continue
-                tell(self._committed, *order, why)  # nobody waits for the checkpoint but what comes next
-            self._checkpoint()
-            tell(self._next)
+            try:
+                self._carry_out(order, self._loop.call_soon_threadsafe)
+            except RuntimeError:
+                return  # the loop was closed before the store was: nobody waits any more
+
+    def _carry_out(self, order: tuple, tell: Callable[..., object]) -> None:
+        if order:
+            why = self._make_durable(order[1])
+            if self._pages <= CHECKPOINT_PAGES or why:
+                tell(self._committed_and_next, *order, why)
+                return
+            tell(self._committed, *order, why)  # nobody waits for the checkpoint but what comes next
+        self._checkpoint()
+        tell(self._next)
 
     def _committed_and_next(self, *order: object) -> None:
         self._committed(*order)

@@ -1,6 +1,8 @@
 """What a store promises, whichever database it is on.
 
 When an awaited write returns, it is durable.  Writes are grouped: what arrives while a commit runs shares the next one.
+`receive` and `settle` take charge at once, in the order they are called; what they return may be awaited later, or by
+others.  A destination in `register`, `recall`, `forget` and in a Settlement is any name its caller keeps to.
 """
 
 from __future__ import annotations
@@ -36,11 +38,11 @@ class Store(Protocol):
         """Messages `received` with an id above `after`, oldest first, with content: the backlog, read on by cursor."""
 
     async def settled_for(self, channel: str, destination: str, ids: Sequence[int]) -> Mapping[int, Sequence[DeliveryRow]]:
-        """Of unsettled messages `ids`, the delivery rows already written for `destination`."""
+        """Of unsettled messages `ids`, the delivery rows already written for `destination` (without `sent` and `response`)."""
 
     async def waiting(self, channel: str, destination: str, statuses: Sequence[DeliveryStatus], lane: str | None = None,
                       after: int = 0, limit: int = 500) -> list[DeliveryRow]: ...  # fmt: skip
-    # rows in one of `statuses`, in order of message id and part
+    # rows in one of `statuses` that are not final, in order of message id and part, without `sent` and `response`
 
     async def register(self, destination: str, keys: Sequence[str]) -> Mapping[str, RegisterRow]: ...
     async def recall(self, destination: str, criteria: Sequence[str]) -> Mapping[str, str]: ...

@@ -5,7 +5,6 @@ A statement begins with `-- name: NAME` and is described in the comment lines th
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import resources
 
 STATEMENTS: dict[str, str] = {}
@@ -31,11 +30,3 @@ def _load() -> None:
 
 
 _load()
-
-
-@cache
-def rows(name: str, count: int) -> str:
-    """The statement `name`, whose VALUES list one row, for `count` rows at once."""
-    head, _, rest = STATEMENTS[name].partition("VALUES ")
-    end = rest.index(")") + 1
-    return f"{head}VALUES {', '.join([rest[:end]] * count)}{rest[end:]}"

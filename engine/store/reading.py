@@ -69,12 +69,13 @@ class Reader:
         """Deliveries that wait."""
         route = self.names.route(self.names.number(channel), destination)
         start = rows.delivery_id(after + 1, 0, 0)
+        statuses = [status for status in dict.fromkeys(statuses) if not status.final]
         if not route:
             return []
         if lane is not None:
             wanted = json_array([status.value for status in statuses])
             return self._deliveries("waiting_in_lane", (route, lane, start, limit, wanted))
-        found = [row for status in dict.fromkeys(statuses) for row in self._deliveries("waiting", (route, status.value, start, limit))]
+        found = [row for status in statuses for row in self._deliveries("waiting", (route, status.value, start, limit))]
         return sorted(found, key=lambda row: (row.message_id, row.part))[:limit]
 
     def counts(self) -> dict[tuple[str, str], int]:

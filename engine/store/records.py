@@ -84,7 +84,10 @@ class SearchKeys:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One delivery as written.  `part` is the index in Document.parts; times are seconds since the epoch."""
+    """One delivery as written.  `part` is the index in Document.parts; times are seconds since the epoch.
+
+    Written again with `sent` or `response` empty, what was kept of them before stays.
+    """
 
     message_id: int
     destination: str

@@ -9,8 +9,8 @@ from asyncio import sleep
 from collections.abc import Iterator
 
 from engine.store import rows
-from engine.store.recent import SPAN_BITS, Recent, channel_hash, key_hash
 from engine.store.reading import Reader, json_array
+from engine.store.recent import SPAN_BITS, Recent, channel_hash, key_hash
 from engine.store.records import DeliveryStatus, MessageRow, MessageStatus, Query
 
 SLICE = 256
@@ -18,7 +18,6 @@ SLICE = 256
 MOST = 1000
 """The longest page."""
 _ENDLESS = 2**38
-_WAITING = frozenset(status.value for status in DeliveryStatus if not status.final)
 
 
 async def search(reader: Reader, recent: Recent, query: Query) -> list[MessageRow]:
@@ -57,7 +56,7 @@ class _Candidates:
         for kind, value in (("patient", query.patient), ("order", query.order), ("control_id", query.control_id)):
             if value:
                 return self._by_key(key_hash(kind, value))
-        if query.delivery_status in _WAITING:
+        if query.delivery_status and query.delivery_status != DeliveryStatus.SENT:
             return self._merged(self._deliveries())
         if query.status and query.status != MessageStatus.SENT:
             return self._merged(self._statuses())

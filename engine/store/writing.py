@@ -84,6 +84,8 @@ class _Batch:
     def __init__(self, writer: Writer) -> None:
         self._writer, self._names, self._recent = writer, writer.names, writer.recent
         self._arrived: dict[tuple[int, bytes], int] = {}  # channel and duplicate key -> message, of this batch
+        self._hashes: dict[tuple[int, bytes], int] = {}  # channel and duplicate key -> what it is looked up by
+        self._candidates: dict[int, list[int]] = {}  # that -> messages that may have brought it first
         self._states: dict[int, tuple[int, str, str]] = {}  # message -> channel, status, control id
         self._delivery_states: dict[int, str] = {}
         self._backlog: dict[tuple[int, int], bool] = {}  # channel and message -> enters, leaves
@@ -113,9 +115,12 @@ class _Batch:
 
     def look_up(self, arrivals: list[Arrival]) -> None:
         """Find what may have brought the duplicate keys of arrivals before."""
-        number = self._names.number
-        self._hashes = {(channel := number(each.channel), each.duplicate_key): duplicate_hash(channel, each.duplicate_key) for each in arrivals}
-        self._candidates = self._recent.first_of((self._hashes[number(each.channel), each.duplicate_key], each.received) for each in arrivals)
+        wanted = []
+        for each in arrivals:
+            channel, key = self._names.number(each.channel), each.duplicate_key
+            self._hashes[channel, key] = resend = duplicate_hash(channel, key)
+            wanted.append((resend, each.received))
+        self._candidates = self._recent.first_of(wanted)
 
     def _arrive(self, arrival: Arrival) -> Stored:
         writer = self._writer

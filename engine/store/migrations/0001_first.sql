@@ -26,7 +26,6 @@ CREATE TABLE messages (
     peer TEXT, control_id TEXT, duplicate_key BLOB, replay_of INTEGER, destinations TEXT, force INTEGER,
     content BLOB NOT NULL, cuts BLOB
 );
-CREATE INDEX messages_replays ON messages (replay_of, id) WHERE replay_of IS NOT NULL;
 
 -- The backlog: what is received and not settled.
 CREATE TABLE backlog (channel INTEGER, message INTEGER, PRIMARY KEY (channel, message)) WITHOUT ROWID;
@@ -62,8 +61,9 @@ CREATE TABLE deliveries (
     route INTEGER GENERATED ALWAYS AS ((id >> 12) & 4095) VIRTUAL,
     part INTEGER GENERATED ALWAYS AS (id & 4095) VIRTUAL
 );
-CREATE INDEX deliveries_waiting ON deliveries (route, status, id)
-    WHERE status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed';
+-- Every delivery that did not simply go out.
+CREATE INDEX deliveries_other ON deliveries (route, status, id) WHERE status <> 'sent';
+-- Those that still wait, by lane.
 CREATE INDEX deliveries_lanes ON deliveries (route, lane, id)
     WHERE status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed';
 

@@ -1,16 +1,16 @@
 -- name: message
 -- One message, whole.
-SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts, m.replay_of, m.destinations, m.force,
-    o.answer_code, o.answer, o.more_answers, o.error_code, o.error_place, o.error_origin, o.error_text,
-    o.type, o.sender, o.patients, o.orders
+SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts,
+    m.replay_of, m.destinations, m.force, o.answer_code, o.answer, o.more_answers,
+    o.error_code, o.error_place, o.error_origin, o.error_text, o.type, o.sender, o.patients, o.orders
 FROM messages AS m LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE m.id = ?;
 
 -- name: backlog
 -- Messages of a channel that are received and not settled, oldest first, read on from an id.
-SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts, m.replay_of, m.destinations, m.force,
-    o.answer_code, o.answer, o.more_answers, o.error_code, o.error_place, o.error_origin, o.error_text,
-    o.type, o.sender, o.patients, o.orders
+SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts,
+    m.replay_of, m.destinations, m.force, o.answer_code, o.answer, o.more_answers,
+    o.error_code, o.error_place, o.error_origin, o.error_text, o.type, o.sender, o.patients, o.orders
 FROM backlog AS b JOIN messages AS m ON m.id = b.message LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE b.channel = ? AND b.message > ?
 ORDER BY b.message LIMIT ?;
@@ -30,8 +30,8 @@ ORDER BY d.id;
 -- name: waiting
 -- Deliveries of a route in one status, in order, read on from an id, without what was sent and answered.
 SELECT id, lane, status, attempts, next_try, code, reason, NULL, NULL, NULL, changed
-FROM deliveries INDEXED BY deliveries_waiting
-WHERE route = ?1 AND status = ?2 AND status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed' AND id >= ?3
+FROM deliveries INDEXED BY deliveries_other
+WHERE route = ?1 AND status = ?2 AND status <> 'sent' AND id >= ?3
 ORDER BY id LIMIT ?4;
 
 -- name: waiting_in_lane

@@ -27,9 +27,9 @@ WHERE channel = ?1 AND status = ?2 AND status <> 'sent' AND id < ?3 ORDER BY id 
 SELECT message FROM backlog WHERE channel = ?1 AND message < ?2 ORDER BY message DESC LIMIT ?3;
 
 -- name: messages_by_delivery
--- Ids of messages with a delivery on a route that still waits in a status, newest first.
-SELECT id >> 24 FROM deliveries INDEXED BY deliveries_waiting
-WHERE route = ?1 AND status = ?2 AND status <> 'sent' AND status <> 'superseded' AND status <> 'dismissed' AND id < ?3 << 24
+-- Ids of messages with a delivery on a route in a status that is not `sent`, newest first.
+SELECT id >> 24 FROM deliveries INDEXED BY deliveries_other
+WHERE route = ?1 AND status = ?2 AND status <> 'sent' AND id < ?3 << 24
 ORDER BY id DESC LIMIT ?4;
 
 -- name: messages_in_span
@@ -38,8 +38,8 @@ SELECT id FROM messages WHERE id >= ?1 AND id < ?2 ORDER BY id DESC;
 
 -- name: found
 -- Messages (a JSON array of ids) that meet every condition, newest first, without content.
-SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, NULL, NULL, m.replay_of, m.destinations, m.force,
-    o.answer_code, NULL, NULL, o.error_code, o.error_place, o.error_origin, o.error_text,
+SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, NULL, NULL,
+    m.replay_of, m.destinations, m.force, o.answer_code, NULL, NULL, o.error_code, o.error_place, o.error_origin, o.error_text,
     o.type, o.sender, o.patients, o.orders
 FROM json_each(:ids) AS wanted CROSS JOIN messages AS m ON m.id = wanted.value LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE (:channel IS NULL OR m.channel = :channel)

@@ -11,7 +11,9 @@ import pytest
 
 from engine.store.backup import copy
 from engine.store.export import TABLES, export
-from engine.store.records import Answer, Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MessageStatus, RegisterRow, SearchKeys, Settlement
+from engine.store.records import (
+    Answer, Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MessageStatus, RegisterRow, SearchKeys, Settlement,
+)  # fmt: skip
 from engine.store.sqlite import SqliteStore, open_store, store_file
 
 SCAN = b"JVBERi0x" * 8000

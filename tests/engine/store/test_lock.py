@@ -43,8 +43,8 @@ def test_a_store_is_opened_once(play, tmp_path: Path) -> None:  # noqa: ANN001 -
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     """The system lets go of a lock whose holder was killed."""
-    code = f"from engine.store.lock import Lock; from pathlib import Path; Lock(Path({str(tmp_path / 'x.lock')!r})); print(1, flush=True); input()"
-    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    code = "import sys, pathlib, engine.store.lock as l; l.Lock(pathlib.Path(sys.argv[1])); print(1, flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", code, tmp_path / "x.lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout.readline() == b"1\n"
     assert holder(tmp_path / "x.lock") == child.pid
     child.kill()

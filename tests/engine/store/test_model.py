@@ -25,9 +25,10 @@ deliveries = st.tuples(st.sampled_from(["one", "two"]), st.integers(0, 1), st.sa
 settlements = st.tuples(
     st.integers(1, 12), st.none() | st.sampled_from(MessageStatus), st.lists(deliveries, max_size=3, unique_by=lambda each: each[:2]),
     st.none() | st.builds(Answer, st.sampled_from(["AA", "AE"]), st.lists(st.binary(max_size=4), max_size=2).map(tuple)),
-    st.none() | st.builds(SearchKeys, st.just("ORU^R01"), st.just(""), st.just("A|B"), st.lists(st.sampled_from("PQ"), max_size=2).map(tuple)),
+    st.none() | st.builds(SearchKeys, st.just("ORU^R01"), patients=st.lists(st.sampled_from("PQ"), max_size=2).map(tuple)),
 )  # fmt: skip
-steps = st.lists(st.one_of(st.lists(arrivals, min_size=1, max_size=4), st.lists(settlements, min_size=1, max_size=4), st.just("reopen")), max_size=25)
+batches = st.one_of(st.lists(arrivals, min_size=1, max_size=4), st.lists(settlements, min_size=1, max_size=4))
+steps = st.lists(batches | st.just("reopen"), max_size=25)
 
 
 class Model:

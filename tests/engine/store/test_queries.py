@@ -12,7 +12,11 @@ from engine.store.connection import connect, prepare
 from engine.store.queries import STATEMENTS
 from engine.store.schema import upgrade
 
-GROWING = ("messages", "outcomes", "deliveries", "register", "message_keys", "duplicates", "learned", "attachments", "backlog", "m", "o", "d", "k", "r", "l", "b")
+GROWING = (
+    "messages", "outcomes", "deliveries", "register", "message_keys", "duplicates", "learned", "attachments", "backlog",
+    "m", "o", "d", "k", "r", "l", "b",
+)  # fmt: skip
+"""Tables that grow with every message, and what statements call them."""
 WHOLE = {name for name in STATEMENTS if name.startswith("export_")} | {"attachment_count"}
 """These are asked for a whole table, on a copy or seldom."""
 

@@ -24,7 +24,8 @@ def short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def arrival(number: int, received: float | None = None, channel: str = "lab") -> Arrival:
     """A message with a control id and a key of its own."""
-    return Arrival(channel, "v", b"%d" % number, 1000.0 + number if received is None else received, control_id=f"C{number}", duplicate_key=b"k%d" % number)
+    received = 1000.0 + number if received is None else received
+    return Arrival(channel, "v", b"%d" % number, received, control_id=f"C{number}", duplicate_key=b"k%d" % number)
 
 
 def settlement(id: int, number: int) -> Settlement:
