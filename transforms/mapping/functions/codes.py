@@ -15,6 +15,7 @@ from transforms.mapping.functions.composites import components, left, left_beyon
 from transforms.mapping.functions.registry import function
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import LOINC, table_uri, uri_of, uri_of_oid
+from transforms.terminology.concepts import is_of_table
 from transforms.terminology.loinc import check_digit_holds
 
 _CODE = re.compile(r"\S+( \S+)*")
@@ -26,7 +27,7 @@ Codes = Mapping[str | None, Any]
 
 @function("codeable_concept", gives="CodeableConcept", memo=True)
 def codeable_concept(text: str, r: Reading, codes: Codes | None = None, table: str = "") -> dict[str, Any] | None:
-    """CWE as CodeableConcept; `codes` adds what a table makes of the first code, `table` (four digits) is the system of a code without one."""
+    """CWE as CodeableConcept; `codes` adds what a table makes of the first code, `table` (four digits) is the system of a code without one, if it has it."""
     parts = components(text, r, 22)
     said = _said(parts, r)
     codings = _codings(parts, r, table, said)
@@ -53,23 +54,9 @@ def coding(text: str, r: Reading, codes: Codes | None = None, table: str = "") -
     return codings[0] if codings else None
 
 
-@function("concept_of_code", gives="CodeableConcept", memo=True)
-def concept_of_code(text: str, r: Reading, system: str = "") -> dict[str, Any] | None:
-    """ID or IS, a bare code, as CodeableConcept of the given system."""
-    return concept(reading(components(text, r, 1)[0], r), system)
-
-
-def concept(code: str, system: str = "", display: str = "") -> dict[str, Any] | None:
-    """A CodeableConcept of one coding; text where the code is none FHIR allows."""
-    if not code:
-        return None
-    if not _CODE.fullmatch(code):
-        return {"text": code}
-    item = {"system": system} if system else {}
-    item["code"] = code
-    if display:
-        item["display"] = display
-    return {"coding": [item]}
+def concept_of_table(code: str, table: str) -> dict[str, Any]:
+    """A bare code as CodeableConcept: of an HL7 v2 table if that has it, else as text."""
+    return {"coding": [{"system": table_uri(table), "code": code}]} if is_of_table(code, table) else {"text": code}
 
 
 def system_of(name: str, oid: str, r: Reading) -> str:
@@ -94,7 +81,9 @@ def _coding(parts: list[str], r: Reading, places: tuple[int, int, int, int, int]
     if not _CODE.fullmatch(code):
         code = " ".join(code.split())
     item: dict[str, Any] = {}
-    system = _system(code, name, oid, r, places[2] + 1) or (table_uri(table) if table and not name and not oid else "")
+    system = _system(code, name, oid, r, places[2] + 1)
+    if table and not (name or oid) and is_of_table(code, table):
+        system = table_uri(table)
     if system:
         item["system"] = system
     if version:
@@ -131,7 +120,7 @@ def _mapped(codes: Codes, parts: list[str], r: Reading) -> dict[str, Any] | None
 
 def _says_more(coding: dict[str, Any], mapped: dict[str, Any]) -> bool:
     """Whether the sender's coding says what the mapped one does not: a text or a system of its own."""
-    return coding.get("code") != mapped["code"] or coding.get("display") not in (None, mapped.get("display")) or "system" in coding
+    return any(mapped.get(name) != value for name, value in coding.items())
 
 
 def _said(parts: list[str], r: Reading) -> str:

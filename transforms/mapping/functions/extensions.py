@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.terminology.code_systems import table_uri
+from transforms.mapping.functions.codes import concept_of_table
 
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 ALTERNATE_CODES = CORE + "alternate-codes"
@@ -17,4 +17,4 @@ def extension(name: str, kind: str, value: Any) -> dict[str, Any]:
 
 def original_code(table: str, code: str) -> dict[str, Any]:
     """What stands beside a FHIR code that says less than the sender's, or in its place: the code of the HL7 table."""
-    return {"extension": [{"url": ALTERNATE_CODES, "valueCodeableConcept": {"coding": [{"system": table_uri(table), "code": code}]}}]}
+    return {"extension": [{"url": ALTERNATE_CODES, "valueCodeableConcept": concept_of_table(code, table)}]}

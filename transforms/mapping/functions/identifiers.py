@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.mapping.functions.codes import codeable_concept
+from transforms.mapping.functions.codes import codeable_concept, concept_of_table
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import date_time
 from transforms.mapping.reading import Reading
-from transforms.terminology.code_systems import table_uri
-
-_TYPES = table_uri("0203")
-
 
 def identifier_type(code: str) -> dict[str, Any]:
-    """A code of table 0203 as Identifier.type."""
-    return {"coding": [{"system": _TYPES, "code": code}]}
+    """A code of table 0203 as Identifier.type; a code that is not there as text."""
+    return concept_of_table(code, "0203")
 
 
 def authority(raw: str, r: Reading) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.mapping.functions.codes import concept, system_of
+from transforms.mapping.functions.codes import concept_of_table, system_of
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
@@ -19,7 +19,6 @@ from transforms.mapping.functions.registry import function
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import table_uri
 
-_DEGREES = table_uri("0360")
 _FACILITY = table_uri("0301")
 
 
@@ -47,8 +46,8 @@ def _person(parts: list[str], r: Reading) -> dict[str, Any] | None:
         return {**made, "_display": name["family"]}
     if name:
         made["name"] = [name]
-    if parts[6] and (degree := concept(reading(parts[6].replace(r.subcomponent, " "), r), _DEGREES)):
-        made["qualification"] = [{"code": degree}]
+    if degree := reading(parts[6].replace(r.subcomponent, " "), r):
+        made["qualification"] = [{"code": concept_of_table(degree, "0360")}]
     return made
 
 

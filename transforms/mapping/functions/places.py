@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from transforms.mapping.functions.codes import concept_of_table
 from transforms.mapping.functions.composites import components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.identifiers import identify
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import date_time
 from transforms.mapping.reading import Reading
-from transforms.terminology.code_systems import table_uri
 
 _LEVELS = (3, 6, 7, 0, 1, 2)
 """PL's facility, building, floor, point of care, room, bed."""
@@ -34,7 +34,7 @@ def location(text: str, r: Reading) -> dict[str, Any] | None:
     if described:
         made["description"] = described
     if kind := reading(parts[5], r):
-        made["type"] = [{"coding": [{"system": table_uri("0305"), "code": kind}]}]
+        made["type"] = [concept_of_table(kind, "0305")]
     left(parts, r, 5, 11)
     left_beyond(parts, r, 11)
     return _named_only(made)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import transforms.mapping.functions as package
 from transforms.component import discover
@@ -33,29 +33,37 @@ class Function:
     call: Callable[..., Any]
     list: bool = False
     memo: bool = False
+    beside: bool = False  # it may give Beside: a primitive with what stands beside it
     options: tuple[str, ...] = ()  # names allowed in `with:`
     required: tuple[str, ...] = ()  # of those, the ones without a default
     any_option: bool = False
     summary: str = ""
 
 
+class Beside(NamedTuple):
+    """A primitive value and the element beside it (`_effectiveDateTime`): extensions about the value, such as what it was cut from."""
+
+    value: Any
+    element: dict[str, Any]
+
+
 _functions: dict[str, Function] = {}
 
 
-def function(name: str, *, gives: str, list: bool = False, memo: bool = False) -> Callable[[F], F]:
+def function(name: str, *, gives: str, list: bool = False, memo: bool = False, beside: bool = False) -> Callable[[F], F]:
     """Register a function of `as:` under `name`; its parameters after (text, r) are what `with:` may name."""
 
     def register(call: F) -> F:
         other = _functions.get(name)
         if other is not None and other.call.__qualname__ != call.__qualname__:
             raise ValueError(f"two functions are called {name}: {other.call.__module__} and {call.__module__}")
-        _functions[name] = _describe(name, call, gives, list, memo)
+        _functions[name] = _describe(name, call, gives, list, memo, beside)
         return call
 
     return register
 
 
-def _describe(name: str, call: Callable[..., Any], gives: str, many: bool, memo: bool) -> Function:
+def _describe(name: str, call: Callable[..., Any], gives: str, many: bool, memo: bool, beside: bool) -> Function:
     parameters = [*inspect.signature(call).parameters.values()][2:]
     named = [each for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
     return Function(
@@ -64,6 +72,7 @@ def _describe(name: str, call: Callable[..., Any], gives: str, many: bool, memo:
         call,
         many,
         memo,
+        beside,
         options=tuple(each.name for each in named),
         required=tuple(each.name for each in named if each.default is each.empty),
         any_option=any(each.kind is each.VAR_KEYWORD for each in parameters),

@@ -54,6 +54,12 @@ def date_time(text: str, r: Reading) -> str | None:
     return _flagged(fhir_datetime(_stamp(text, r), zone_of(r)), r)
 
 
+@function("full_date_time", gives="dateTime", memo=True)
+def full_date_time(text: str, r: Reading) -> str | None:
+    """TS or DTM as dateTime where its time of day and zone are known; else nothing."""
+    return fhir_instant(_stamp(text, r), zone_of(r)).text
+
+
 @function("instant", gives="instant", memo=True)
 def instant(text: str, r: Reading) -> str | None:
     """TS or DTM as instant; nothing where it has no zone or no minutes, flagged."""
