@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from engine.store.contract import Store
 from engine.store.records import DeliveryRow, MessageRow, Query
 from engine.web.serving import BadRequest
+from transforms.errors import MessageError
 from transforms.fhir.serialization import loads
 
 TEXTS = ("channel", "status", "type", "control_id", "patient", "order", "destination", "delivery_status")
@@ -90,13 +91,22 @@ def iso(seconds: float) -> str | None:
 
 
 def _delivery(row: DeliveryRow) -> dict:
-    content, text = None, None
-    if row.sent[:1] == b"{":
-        content = loads(row.sent)
-    elif row.sent:
-        text = row.sent.decode("utf-8", "replace")
+    content = _documents(row.sent)
     return {
         "destination": row.destination, "part": row.part, "status": row.status.value, "attempts": row.attempts,
         "next_try": iso(row.next_try), "code": row.code, "reason": row.reason, "changed": iso(row.changed),
-        "response": row.response.decode("utf-8", "replace"), "content": content, "text": text,
+        "response": row.response.decode("utf-8", "replace"), "content": content,
+        "text": row.sent.decode("utf-8", "replace") if row.sent and content is None else None,
     }  # fmt: skip
+
+
+def _documents(sent: bytes) -> object:
+    """What was sent as JSON: a document; a list of them where it took several requests, one a line; None where it is none."""
+    if sent[:1] != b"{":
+        return None
+    for whole in (True, False):
+        try:
+            return loads(sent) if whole else [loads(line) for line in sent.split(b"\n")]
+        except MessageError:
+            continue
+    return None
