@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 
@@ -64,6 +65,7 @@ class Site:
     only_alone: tuple[str, ...]  # seen only where the group has no sibling of its kind
     segments: tuple[str, ...]  # all it sees, in the order of its steps
     links: tuple[tuple[str, bool], ...]  # (make, all of them)
+    inner: tuple[str, ...] = ()  # segments that differ inside a group of steps; none: steps are not grouped
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,9 @@ class Plan:
 
     names: tuple[str, ...]
     places: tuple[str, ...]  # `OBX[3]` by position
-    steps: tuple[tuple[tuple[object, ...], ...], ...]
+    steps: tuple[tuple[tuple[Any, ...], ...], ...]
     nodes: int
+    groups: tuple[tuple[Any, ...], ...]  # the same steps as the generated code takes them
     parts: tuple[int, ...]  # position of each part's PID, or of what stands for it
     part_of: tuple[int, ...]  # node -> part
 
@@ -106,7 +109,24 @@ def make_plan(names: tuple[str, ...], root: Branch, sites: tuple[Site, ...], par
             links = [_linked(each, instances.get(name, []), many) for name, many in site.links]
             rows.append((each.node, part_of[each.node], *positions, *links))
         steps.append(tuple(rows))
-    return Plan(names, _places(names), tuple(steps), node, tuple(each.first("PID") for each in parts), tuple(part_of))
+    groups = tuple(map(grouped, sites, steps))
+    return Plan(names, _places(names), tuple(steps), node, groups, tuple(each.first("PID") for each in parts), tuple(part_of))
+
+
+def grouped(site: Site, steps: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
+    """Steps as a make's code takes them: in groups of those that have all around them in common, if it takes groups."""
+    if not site.inner:
+        return steps
+    inside = [0, *(2 + index for index, name in enumerate(site.segments) if name in site.inner)]
+    outside = [1, *(index for index in range(2, 2 + len(site.segments) + len(site.links)) if index not in inside)]
+    groups: list[tuple[tuple[Any, ...], list[tuple[Any, ...]]]] = []
+    for step in steps:
+        around, own = tuple(step[index] for index in outside), tuple(step[index] for index in inside)
+        if groups and groups[-1][0] == around:
+            groups[-1][1].append(own)
+        else:
+            groups.append((around, [own]))
+    return tuple(groups)
 
 
 def _places(names: tuple[str, ...]) -> tuple[str, ...]:

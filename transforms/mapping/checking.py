@@ -11,12 +11,13 @@ from typing import Any
 from transforms.declaration.suggestions import did_you_mean, enumerated
 from transforms.errors import Problem
 from transforms.fhir.elements import Element, children, element, is_type, primitive_types, resource_types
-from transforms.mapping.compiler import Kit, Located, locate, shaped
 from transforms.mapping.conditions import Condition
 from transforms.mapping.definition import Action, Make, MessageMap, Rule, SegmentMap, Table
 from transforms.mapping.grouping import ARRANGEMENTS
+from transforms.mapping.kit import Kit
 from transforms.mapping.places import Spot
 from transforms.mapping.results import IDENTITIES
+from transforms.mapping.targets import Located, locate, shaped
 
 _ALIKE = (
     frozenset(("string", "markdown", "code", "uri", "url", "id", "canonical", "oid", "uuid")),

@@ -159,6 +159,11 @@ class Action:
     wrap: Any = None
     with_each: Any = None
 
+    @property
+    def each_of(self) -> str:
+        """The list of which every value gets an element of its own; '' where values stand in the target itself."""
+        return self.each if isinstance(self.each, str) and self.each != "lines" else ""
+
 
 @dataclass(frozen=True)
 class Case:

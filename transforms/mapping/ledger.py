@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import itemgetter, or_
 
-from transforms.mapping.runtime import NULL, Conversion
+from transforms.mapping.conversion import NULL, Conversion
 
 
 _Unread = tuple[tuple[int, ...], Callable[[list[str]], object]]
@@ -30,11 +30,8 @@ def _nothing(row: list[str]) -> tuple[()]:
     return ()
 
 
-def left_over(conversion: Conversion, always: tuple[int, ...], lengths: list[int]) -> tuple[str, ...]:
-    """The paths of what is left over, in the order of the message.
-
-    `always` are the bits that count as read whatever rules say, `lengths` how long each row is; both by position.
-    """
+def left_over(conversion: Conversion, always: tuple[int, ...]) -> tuple[str, ...]:
+    """The paths of what is left over, in the order of the message.  `always`: by position, the bits that count as read whatever rules say."""
     rows, used = conversion.rows, conversion.used
     for made, (origin, _, field) in conversion.aliases.items():
         if not used[made] >> field & 1:
@@ -45,7 +42,7 @@ def left_over(conversion: Conversion, always: tuple[int, ...], lengths: list[int
     found: list[tuple[int, int, int, int]] = conversion.leftover
     known = _unread
     position = 0
-    for mask, row, length in zip(map(or_, used, always), rows, lengths):
+    for mask, row, length in zip(map(or_, used, always), rows, conversion.lengths):
         fields, taken = known.get(mask << 10 | length) or _fields_unread(mask, length)
         if any(taken(row)):
             found += [(position, number, 0, 0) for number in fields if row[number] and row[number] != NULL]

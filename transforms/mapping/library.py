@@ -17,10 +17,10 @@ from transforms.document import Context
 from transforms.errors import ConfigurationError, Problem
 from transforms.hl7.message import Message
 from transforms.mapping.checking import check_message_map, check_segment_map, in_order
-from transforms.mapping.compiler import Kit
 from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
 from transforms.mapping.examples import Outcome, run_examples
 from transforms.mapping.functions.registry import functions, predicates
+from transforms.mapping.kit import Kit
 from transforms.mapping.making import write_module
 from transforms.mapping.options import MapOptions
 from transforms.mapping.provenance import Explanation, explained

@@ -14,7 +14,7 @@ from transforms.mapping.arrangement import column, link_column
 from transforms.mapping.making import Module
 from transforms.mapping.moments import comparable
 from transforms.mapping.preparation import Steps
-from transforms.mapping.runtime import NULL, Conversion
+from transforms.mapping.conversion import NULL, Conversion
 
 RANKS = {
     "registered": 1,

@@ -9,7 +9,7 @@ from typing import Any
 
 from transforms.mapping.arrangement import Plan, column
 from transforms.mapping.making import Module
-from transforms.mapping.runtime import NULL, Conversion
+from transforms.mapping.conversion import NULL, Conversion
 
 TEXTS = ("TX", "FT")  # OBX-2 of values that come in lines
 WHOLE = ("TX", "FT", "NA", "MA", "ED", "RP")  # whose repetitions are no values of their own
@@ -87,6 +87,7 @@ class Preparation:
             for number, text in enumerate(row[field].split(conversion.repetition), 1):
                 if text and text != NULL:
                     rows.insert(-1, [*row[:field], text, *row[field + 1 :]])
+                    conversion.lengths.insert(-1, len(row))
                     conversion.used.append(0)
                     own = len(rows) - 2
                     conversion.aliases[own] = (position, number, field)

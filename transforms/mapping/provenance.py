@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
-from transforms.mapping.runtime import Conversion, Line
+from transforms.mapping.conversion import Conversion, Line
 
 Explanation = TypedDict("Explanation", {"pointer": str, "rule": str, "file": str, "line": int, "column": int, "from": list[str]})
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from transforms.mapping.runtime import NULL, Conversion
+from transforms.mapping.conversion import NULL, Conversion
 
 BETWEEN = "\x1f"  # joins the parts of a key; no field holds it
 PERSONS = ("MR", "PI", "PT", "NI", "NH", "NIIP", "SS", "JHN", "PE", "")  # CX.5, best first; '' is one that says nothing

@@ -18,7 +18,7 @@ from transforms.hl7.groups import group
 from transforms.hl7.lines import segments_of
 from transforms.hl7.message import Message
 from transforms.hl7.structures import structure_of
-from transforms.mapping.arrangement import Branch, Plan, make_plan
+from transforms.mapping.arrangement import Branch, Plan, grouped, make_plan
 from transforms.mapping.definition import MessageMap
 from transforms.mapping.grouping import ARRANGEMENTS
 from transforms.mapping.identity import namer
@@ -29,11 +29,13 @@ from transforms.mapping.options import MapOptions
 from transforms.mapping.outcome import Outcome
 from transforms.mapping.preparation import Preparation
 from transforms.mapping.reading import Reading
-from transforms.mapping.runtime import GENERATED, Call, Choices, Conversion, Truths, plain
+from transforms.mapping.calls import Call, Choices, Truths, plain
+from transforms.mapping.conversion import GENERATED, Conversion
 
 Arrange = Callable[[Any, str], Branch]
 
 ENVIRONMENTS = 64  # senders whose memos are kept
+BLANK = [""] * 100  # the row of a segment that is not there
 PLANS = 2000  # sequences of segments whose plans are kept
 NO_ZONE = Note("zone_unknown", "MSH-7", "neither the message nor the channel says a zone: times without an offset of their own are cut to the date")
 
@@ -114,16 +116,18 @@ class Converter:
         plan = planned.plan
         lengths = [*map(len, rows)]
         rows = [*map(add, rows, planned.pads)]
-        rows.append([""] * 100)
+        rows.append(BLANK)
+        lengths.append(0)
         self._begin(conversion, message, context, rows, plan)
+        conversion.lengths = lengths
         steps = self._preparation(conversion, plan, planned.watch)
         environment = self._environment(conversion, message, context, rows[0])
-        for make, instances in zip(environment.makes, steps):
+        for make, instances, whole, groups, site in zip(environment.makes, steps, plan.steps, plan.groups, self.module.sites):
             if instances:
-                make(conversion, instances)
+                make(conversion, groups if instances is whole else grouped(site, instances))
         for index, late in environment.late:
             late(conversion, steps[index])
-        return self._finished(conversion, planned, steps, lengths)
+        return self._finished(conversion, planned, steps)
 
     def _begin(self, conversion: Conversion, message: Message, context: Context, rows: list[list[str]], plan: Plan) -> None:
         delimiters = message.delimiters
@@ -141,13 +145,13 @@ class Converter:
         conversion.outs, conversion.refs = [None] * nodes, [None] * nodes
         conversion.forms, conversion.logical = [None] * nodes, [None] * nodes
         conversion.keys, conversion.ids = [""] * nodes, [""] * nodes
-        conversion.codec = message.encoding
+        conversion.message = message
 
     def _environment(self, conversion: Conversion, message: Message, context: Context, header: list[str]) -> Environment:
         """The environment of this message's sender; sets what a Reading says of it."""
         offset, zone = zone_of(header[7], context.timezone)
         identity = context.identity
-        key = (id(message.delimiters), conversion.codec, header[3], header[4], header[12], offset, zone, id(identity))
+        key = (id(message.delimiters), header[3], header[4], header[12], header[18], offset, zone, id(identity))
         found = self._environments.get(key)
         if found is None:
             found = self._bind(conversion, header, identity)
@@ -162,7 +166,7 @@ class Converter:
 
     def _bind(self, conversion: Conversion, header: list[str], identity: Identity) -> Environment:
         name = namer(identity.secret)
-        reading = Reading(conversion.delimiters, conversion.context, self.options, codec=conversion.codec)
+        reading = Reading(conversion.delimiters, conversion.context, self.options, codec=conversion.message.encoding)
         bound: list[Any] = []
         calls: dict[str, Call] = {}
         for label, kind, arguments in self.module.bound:
@@ -194,7 +198,7 @@ class Converter:
         self._plans[key] = planned
         return planned
 
-    def _finished(self, conversion: Conversion, planned: _Planned, steps: list[Any], lengths: list[int]) -> Converted:
+    def _finished(self, conversion: Conversion, planned: _Planned, steps: list[Any]) -> Converted:
         header = conversion.rows[0]
         bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
         if header[10]:
@@ -211,7 +215,7 @@ class Converter:
             notes = (*notes, NO_ZONE)
         if conversion.notes:
             notes = (*notes, *conversion.notes)
-        return Converted(bundle, parts, left_over(conversion, planned.always, lengths), notes)
+        return Converted(bundle, parts, left_over(conversion, planned.always), notes)
 
 
 class AnyConverter:

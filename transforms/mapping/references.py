@@ -1,0 +1,128 @@
+"""References (rule 7): what has a number with a system is an entry of its own, what has none stays inside what refers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from transforms.mapping.conversion import Conversion
+from transforms.mapping.identity import criterion
+
+_encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+
+
+@dataclass(slots=True)
+class Shared:
+    """A resource a function made, ready to be referred to (rule 7): an entry of its own, contained, or words only.
+
+    `inner` are resources it refers to itself.
+    """
+
+    reference: dict[str, Any]
+    url: str = ""
+    entry: dict[str, Any] | None = None
+    contained: dict[str, Any] | None = None
+    inner: tuple[Shared, ...] = ()
+
+
+def refer(shared: Shared, conversion: Conversion, home: dict[str, Any]) -> dict[str, Any]:
+    """A reference to `shared`, whose resource is put where it belongs: among the entries, or inside `home`."""
+    if shared.entry is not None:
+        if shared.url not in conversion.urls:
+            conversion.urls[shared.url] = len(conversion.entries)
+            conversion.entries.append(shared.entry)
+    elif shared.contained is not None:
+        contain(home, shared.contained)
+    for each in shared.inner:
+        refer(each, conversion, home)
+    return shared.reference
+
+
+def contain(home: dict[str, Any], resource: dict[str, Any]) -> None:
+    """Put `resource` (it has an id) inside `home`, and what it contains itself beside it: R4 nests only once."""
+    inside = home.get("contained")
+    if inside is None:
+        inside = home["contained"] = []
+    if nested := resource.get("contained"):
+        resource = {key: value for key, value in resource.items() if key != "contained"}
+        for each in nested:
+            contain(home, each)
+    if all(each["id"] != resource["id"] for each in inside):
+        inside.append(resource)
+
+
+def share(resource: dict[str, Any], name: Callable[[str], str]) -> Shared:
+    """A resource made by a function as something to refer to."""
+    inner: list[Shared] = []
+    resource = {key: _shared_inside(value, name, inner) for key, value in resource.items()}
+    kind = resource["resourceType"]
+    for identifier in resource.get("identifier", ()):
+        system, value = identifier.get("system"), identifier.get("value")
+        if system and value:
+            url = "urn:uuid:" + name(f"{kind}|{system}|{value}")
+            request = {"method": "POST", "url": kind, "ifNoneExist": criterion(system, value)}
+            for each in inner:
+                if each.contained is not None:
+                    contain(resource, each.contained)
+            return Shared({"reference": url}, url, {"fullUrl": url, "resource": resource, "request": request}, None, _entries(inner))
+    if "_display" in resource:
+        reference = {"type": kind}
+        if "identifier" in resource:
+            reference["identifier"] = resource["identifier"][0]
+        if resource["_display"]:
+            reference["display"] = resource["_display"]
+        return Shared(reference, inner=tuple(inner))
+    own = "c" + name(_encode(resource).decode())[:13]
+    return Shared({"reference": f"#{own}"}, contained={"resourceType": kind, "id": own, **resource}, inner=tuple(inner))
+
+
+def _entries(inner: list[Shared]) -> tuple[Shared, ...]:
+    """Those that are entries, also behind contained ones."""
+    return tuple(entry for each in inner for entry in ((each,) if each.entry is not None else _entries(list(each.inner))))
+
+
+def _shared_inside(value: Any, name: Callable[[str], str], inner: list[Shared]) -> Any:
+    """`value` with references in the place of the resources in it; these go to `inner`."""
+    if isinstance(value, dict):
+        if "resourceType" in value:
+            shared = share(value, name)
+            inner.append(shared)
+            return shared.reference
+        return {key: _shared_inside(each, name, inner) for key, each in value.items()}
+    return [_shared_inside(each, name, inner) for each in value] if isinstance(value, list) else value
+
+
+def hold(home: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+    """A reference to a resource that is put inside `home`."""
+    contain(home, form)
+    return {"reference": f"#{form['id']}"}
+
+
+def keep_form(conversion: Conversion, node: int, out: dict[str, Any], name: str) -> None:
+    """Keep what is no entry for those who refer to it."""
+    out["id"] = f"{name}-{node}"
+    conversion.forms[node] = out
+    if identifiers := out.get("identifier"):
+        first = {key: value for key, value in identifiers[0].items() if key in ("system", "value")}
+        conversion.logical[node] = {"type": out["resourceType"], "identifier": first}
+
+
+def place_shared(conversion: Conversion, node: int, out: dict[str, Any], known: tuple[str, str] | None, name: str) -> bool:
+    """Make an entry of a shared resource, or the form that is contained; True where another one like it stands there already."""
+    if known is None:
+        keep_form(conversion, node, out, name)
+        return False
+    system, value = known
+    uid = conversion.name(f"{out['resourceType']}|{system}|{value}")
+    url = f"urn:uuid:{uid}"
+    conversion.ids[node] = uid
+    conversion.refs[node] = {"reference": url}
+    if url in conversion.urls:
+        return conversion.entries[conversion.urls[url]]["resource"] != out
+    conversion.urls[url] = len(conversion.entries)
+    request = {"method": "POST", "url": out["resourceType"], "ifNoneExist": criterion(system, value)}
+    conversion.entries.append({"fullUrl": url, "resource": out, "request": request})
+    return False
