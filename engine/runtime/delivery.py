@@ -206,14 +206,14 @@ class Delivering:
         delivery.seen = health.successes
         wait = health.backoff.wait(delivery.alone, self._chance(), outcome.retry_after) if delivery.alone else 0.0
         delivery.next_try = now + wait if wait else 0.0
-        if delivery.written or wait:
+        if delivery.written or wait or outcome.learned:
             return self._retry(delivery, outcome, now, False, wait)
         return None
 
     def _retry(self, delivery: Delivery, outcome: Outcome, now: float, counted: bool, wait: float) -> Settlement:
         self._events.tell(Retrying(self.policy.channel, self.policy.name, delivery.hand.id, outcome.code, counted, wait))
         delivery.written = True
-        return delivery.hand.written(delivery.row(D.QUEUED, now, outcome))
+        return delivery.hand.written(delivery.row(D.QUEUED, now, outcome), self.register.scope, outcome.learned)
 
     def _judged(self, delivery: Delivery, outcome: Outcome, now: float) -> None:
         delivery.attempts += 1
