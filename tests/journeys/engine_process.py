@@ -171,7 +171,9 @@ class EngineProcess:
 
     def message(self, id: int) -> dict[str, Any]:
         """One message whole."""
-        return self.api("GET", f"/v1/messages/{id}")
+        found = self.api("GET", f"/v1/messages/{id}")
+        assert "status" in found, found
+        return found
 
     def latest(self, control_id: str) -> dict[str, Any]:
         """The newest message with a control id, whole."""

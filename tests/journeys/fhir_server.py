@@ -43,6 +43,10 @@ class FhirServer(peers.Running):
         """Somebody else makes a resource there."""
         return self._asked("POST", f"{self.url}/{resource['resourceType']}", resource)
 
+    def remove(self, reference: str) -> None:
+        """Somebody deletes a resource there."""
+        self._asked("DELETE", f"{self.url}/{reference}")
+
     def counts(self, *types: str) -> dict[str, int]:
         """How many there are of each type."""
         return {each: len(self.all(each)) for each in types}

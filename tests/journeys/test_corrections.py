@@ -1,0 +1,481 @@
+"""Corrections through the whole engine: MLLP in, a FHIR server nobody here wrote out.  The receiver ends with what rules 2 to 4 and 8 say.
+
+P, F, C and W of one result; what comes late, again, emptied, shortened or for the wrong patient; and what two patients in one
+message, or one patient in two messages at once, come to.  Every case asks the server by identifier, and counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.engine_process import Channel, EngineProcess, Line, code, laboratory
+from tests.journeys.fhir_server import FhirServer, Resource
+
+pytestmark = pytest.mark.journey
+
+BASE = "https://site.example/id"
+KEYS = f"{BASE}/result-key"
+GLUCOSE, SODIUM, POTASSIUM = "2345-7", "2951-2", "2823-3"
+MODES = ("unknown", "delta", "snapshot")
+NUMBERS = count(1)
+
+
+def channels(url: str) -> Iterator[Channel]:
+    """One a report mode, and two whose lanes are orders: one of them finds everything by identifier."""
+    for mode in MODES:
+        yield laboratory(url, channel=mode, report_mode=mode)
+    yield laboratory(url, channel="lanes", lane="OBR-3")
+    yield laboratory(url, channel="conditional", lane="OBR-3", fhir={"identity": "conditional"})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FhirServer]:
+    with FhirServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine(server: FhirServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    with EngineProcess(tmp_path_factory.mktemp("engine"), *channels(server.url)) as running:
+        yield running
+
+
+def obx(test: str, value: str, status: str = "F", kind: str = "NM") -> str:
+    return f"OBX||{kind}|{test}^Test {test}^LN||{value}|mmol/L|||||{status}"
+
+
+def pid(number: str, name: str = "Meier^Eva") -> str:
+    return f"PID|1||{number}^^^HOSP^MR||{name}||19800102|F"
+
+
+def obr(order: str, reported: str, status: str) -> str:
+    return f"OBR|1|P{order}^EHR|{order}^LAB|24323-8^Panel^LN|||20260304073000|||||||||||||||{reported}|||{status}"
+
+
+def header(control_id: str, sent: str = "20260304120000") -> str:
+    return f"MSH|^~\\&|LAB|HOSP|EHR|CLINIC|{sent}||ORU^R01^ORU_R01|{control_id}|P|2.5.1"
+
+
+class Case:
+    """One order of one patient, with numbers that no other case has."""
+
+    def __init__(self, engine: EngineProcess, server: FhirServer, channel: str = "unknown") -> None:
+        number = next(NUMBERS)
+        self.engine, self.server, self.channel = engine, server, channel
+        self.patient, self.order = f"47110{number:03}", f"F26-{number:03}"
+        self._sent = 0
+
+    def message(self, *results: str, at: str = "0800", status: str = "F", patient: str = "", name: str = "Meier^Eva") -> bytes:
+        """A message with a control id of its own; `at`: when the laboratory reported it (OBR-22)."""
+        self._sent += 1
+        reported = f"20260304{at}00" if at else ""
+        lines = (header(f"{self.order}.{self._sent}"), pid(patient or self.patient, name), obr(self.order, reported, status), *results)
+        return "\r".join(lines).encode() + b"\r"
+
+    def send(self, *results: str, **how: str) -> dict[str, Any]:
+        """Send a message; what it has come to when it is settled."""
+        return self.deliver(self.message(*results, **how))
+
+    def deliver(self, message: bytes) -> dict[str, Any]:
+        """The same with bytes that are there."""
+        control_id = message.decode().split("|")[9]
+        with self.engine.line(self.channel) as line:
+            assert line.send(message) == "AA"
+        self.engine.wait_for(lambda: self.engine.latest(control_id)["status"] != "received")
+        return self.engine.latest(control_id)
+
+    def reports(self) -> list[Resource]:
+        """What the server finds by the filler's number."""
+        return self.server.all("DiagnosticReport", identifier=f"{BASE}/HOSP/LAB|{self.order}")
+
+    def report(self) -> Resource:
+        """The only one."""
+        (found,) = self.reports()
+        return found
+
+    def results(self) -> dict[str, tuple[str, Any]]:
+        """LOINC code -> status and value of every Observation of the patient at the server; each stands there once."""
+        found = self.server.all("Observation", subject=f"Patient/{self.person()['id']}")
+        by_key = [each["identifier"][0]["value"] for each in found]
+        assert len(set(by_key)) == len(by_key)
+        shown = {each["code"]["coding"][0]["code"]: (each["status"], each.get("valueQuantity", {}).get("value")) for each in found}
+        assert len(shown) == len(found), "a result stands there twice"
+        return shown
+
+    def listed(self) -> set[str]:
+        """The codes of the Observations that the report lists; every reference leads somewhere."""
+        found = [self.server.read(each["reference"]) for each in self.report().get("result", ())]
+        assert all(found)
+        codes = [each["code"]["coding"][0]["code"] for each in found if each]
+        assert len(codes) == len(set(codes))
+        return set(codes)
+
+    def person(self) -> Resource:
+        """The only Patient with the number."""
+        (found,) = self.server.all("Patient", identifier=f"{BASE}/HOSP/HOSP|{self.patient}")
+        return found
+
+
+@pytest.fixture
+def case(engine: EngineProcess, server: FhirServer) -> Case:
+    return Case(engine, server)
+
+
+def delivery(message: dict[str, Any]) -> tuple[str, str]:
+    """Status and code of a message's only delivery."""
+    (row,) = message["deliveries"]
+    return row["status"], row["code"]
+
+
+# --- a result's life
+
+
+def test_preliminary_final_corrected_withdrawn(case: Case) -> None:
+    """One Observation all the way; a withdrawn result is marked, never deleted, and its neighbour is untouched."""
+    case.send(obx(GLUCOSE, "95", "P"), obx(SODIUM, "140", "P"), at="0800", status="P")
+    assert case.results() == {GLUCOSE: ("preliminary", 95), SODIUM: ("preliminary", 140)}
+    assert case.report()["status"] == "preliminary"
+    case.send(obx(GLUCOSE, "96"), obx(SODIUM, "140"), at="0900")
+    assert case.results() == {GLUCOSE: ("final", 96), SODIUM: ("final", 140)}
+    assert case.report()["status"] == "final"
+    case.send(obx(GLUCOSE, "59", "C"), obx(SODIUM, "140"), at="1000", status="C")
+    assert case.results() == {GLUCOSE: ("corrected", 59), SODIUM: ("final", 140)}
+    assert case.report()["status"] == "corrected"
+    case.send(obx(GLUCOSE, "59", "W"), obx(SODIUM, "140"), at="1100", status="C")
+    assert {test: status for test, (status, _) in case.results().items()} == {GLUCOSE: "entered-in-error", SODIUM: "final"}
+    assert case.listed() == {GLUCOSE, SODIUM}
+
+
+@pytest.mark.parametrize("status", ["D", "W"])
+def test_withdrawn_without_a_value(case: Case, status: str) -> None:
+    """D and W need not repeat the value; the Observation is marked, and the server keeps its history."""
+    case.send(obx(GLUCOSE, "95"))
+    assert case.send(obx(GLUCOSE, "", status), at="0900", status="C")["status"] == "sent"
+    assert case.results()[GLUCOSE][0] == "entered-in-error"
+
+
+def test_a_late_preliminary_is_superseded(case: Case) -> None:
+    """An older OBR-22 after a newer one changes nothing at the receiver."""
+    case.send(obx(GLUCOSE, "96"), at="0900")
+    late = case.send(obx(GLUCOSE, "95", "P"), obx(SODIUM, "141", "P"), at="0800", status="P")
+    assert delivery(late)[0] == "superseded"
+    assert case.results() == {GLUCOSE: ("final", 96)}
+    assert case.report()["status"] == "final"
+
+
+def test_of_two_reported_at_the_same_time_the_higher_status_stays(case: Case) -> None:
+    """Equal times: a preliminary does not undo a final, whichever came first."""
+    case.send(obx(GLUCOSE, "96"), at="0900")
+    assert delivery(case.send(obx(GLUCOSE, "95", "P"), at="0900", status="P"))[0] == "superseded"
+    assert case.results() == {GLUCOSE: ("final", 96)}
+
+
+def test_without_a_time_of_report_that_of_the_message_counts(case: Case) -> None:
+    """No OBR-22: MSH-7 orders them."""
+    case.send(obx(GLUCOSE, "96"), at="")
+    late = case.message(obx(GLUCOSE, "95", "P"), at="", status="P").replace(b"|20260304120000|", b"|20260304110000|")
+    assert delivery(case.deliver(late))[0] == "superseded"
+    assert case.results() == {GLUCOSE: ("final", 96)}
+
+
+# --- again
+
+
+def test_a_replay_does_not_undo_a_correction(case: Case) -> None:
+    """`flue replay` of an old final after its correction is superseded, however often; `--force` sends it, and a correction goes over that."""
+    old = case.send(obx(GLUCOSE, "96"), at="0900")
+    case.send(obx(GLUCOSE, "59", "C"), at="1000", status="C")
+    for _ in range(2):
+        done = case.engine.flue("replay", "--id", str(old["id"]))
+        assert done.returncode == 0, done.stderr
+        case.engine.settled()
+        replayed = case.engine.latest(old["control_id"])
+        assert replayed["replay_of"] == old["id"] and delivery(replayed)[0] == "superseded"
+        assert case.results() == {GLUCOSE: ("corrected", 59)}
+    assert case.engine.flue("replay", "--id", str(old["id"]), "--force").returncode == 0
+    case.engine.settled()
+    assert delivery(case.engine.latest(old["control_id"]))[0] == "sent"
+    assert case.results() == {GLUCOSE: ("final", 96)}
+    case.send(obx(GLUCOSE, "59", "C"), at="1000", status="C")
+    assert case.results() == {GLUCOSE: ("corrected", 59)}
+    assert len(case.reports()) == 1
+
+
+def test_a_dry_run_sends_nothing(case: Case) -> None:
+    """It prints what would leave; the receiver stays as it is."""
+    old = case.send(obx(GLUCOSE, "96"), at="0900")
+    case.send(obx(GLUCOSE, "59", "C"), at="1000", status="C")
+    done = case.engine.flue("replay", "--id", str(old["id"]), "--dry-run", "--force")
+    assert done.returncode == 0 and json.loads(done.stdout)["resourceType"] == "Bundle"
+    assert case.results() == {GLUCOSE: ("corrected", 59)}
+
+
+def test_a_duplicate_gets_the_stored_answer(case: Case) -> None:
+    """Same bytes: the very answer of the first, and no second message."""
+    message = case.message(obx(GLUCOSE, "95"))
+    with case.engine.line(case.channel) as line, case.engine.line(case.channel) as other:
+        first = line.ask(message)
+        assert code(first) == "AA"
+        assert {line.ask(message), other.ask(message), line.ask(message)} == {first}
+    case.engine.settled()
+    assert len(case.engine.messages(order=case.order)) == 1
+    assert case.results() == {GLUCOSE: ("final", 95)}
+
+
+def test_a_duplicate_that_overtakes_the_first(case: Case) -> None:
+    """The same bytes on several connections at once: one message, one answer."""
+    message = case.message(obx(GLUCOSE, "95"))
+    lines = [case.engine.line(case.channel) for _ in range(6)]
+    for line in lines:
+        line.push(message)
+    assert len({line.read() for line in lines}) == 1
+    for line in lines:
+        line.close()
+    case.engine.settled()
+    assert len(case.engine.messages(order=case.order)) == 1
+    assert case.results() == {GLUCOSE: ("final", 95)}
+
+
+def test_a_control_id_used_again_is_a_new_message(case: Case) -> None:
+    """Counters of laboratories restart: other bytes are no duplicate."""
+    first = case.message(obx(GLUCOSE, "95", "P"), at="0800", status="P")
+    second = first.replace(b"|95|", b"|96|").replace(b"|P\r", b"|F\r").replace(b"20260304080000", b"20260304090000")
+    assert second.split(b"|")[9] == first.split(b"|")[9]
+    case.deliver(first)
+    case.deliver(second)
+    assert len(case.engine.messages(order=case.order)) == 2
+    assert case.results() == {GLUCOSE: ("final", 96)}
+
+
+def test_the_same_result_in_a_new_message(case: Case) -> None:
+    """A resend with a control id of its own doubles nothing."""
+    for _ in range(3):
+        assert case.send(obx(GLUCOSE, "95"), obx(SODIUM, "140"))["status"] == "sent"
+    assert case.results() == {GLUCOSE: ("final", 95), SODIUM: ("final", 140)}
+    assert len(case.reports()) == 1 and case.listed() == {GLUCOSE, SODIUM}
+
+
+# --- partial messages
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_resend_with_a_result_gone(engine: EngineProcess, server: FhirServer, mode: str) -> None:
+    """snapshot: what is absent was an error.  delta, unknown: it stands, and the report goes on listing it."""
+    case = Case(engine, server, mode)
+    case.send(obx(GLUCOSE, "95"), obx(SODIUM, "140"), obx(POTASSIUM, "4"), at="0800")
+    case.send(obx(GLUCOSE, "96", "C"), obx(POTASSIUM, "4"), at="0900", status="C")
+    gone = ("entered-in-error", 140) if mode == "snapshot" else ("final", 140)
+    assert case.results() == {GLUCOSE: ("corrected", 96), SODIUM: gone, POTASSIUM: ("final", 4)}
+    assert case.listed() >= {GLUCOSE, POTASSIUM}
+    if mode != "snapshot":
+        assert case.listed() == {GLUCOSE, SODIUM, POTASSIUM}
+    case.send(obx(SODIUM, "139", "C"), at="1000", status="C")  # and back
+    assert case.results()[SODIUM] == ("corrected", 139)
+    assert SODIUM in case.listed()
+
+
+def test_an_unknown_mode_warns_and_counts(case: Case) -> None:
+    """Whoever runs the channel learns that a message held less than the report had."""
+    before = metric(case.engine, "results_missing")
+    case.send(obx(GLUCOSE, "95"), obx(SODIUM, "140"), at="0800")
+    case.send(obx(GLUCOSE, "95"), at="0900")
+    assert metric(case.engine, "results_missing") == before + 1
+
+
+def metric(engine: EngineProcess, label: str) -> float:
+    """The sum of the engine's counts whose labels hold `label`."""
+    import urllib.request
+
+    with urllib.request.urlopen(f"{engine.url}/metrics", timeout=10) as reply:
+        lines = reply.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if label in line and not line.startswith("#") and "_created" not in line)
+
+
+def test_a_final_result_without_its_value_is_held(case: Case) -> None:
+    """OBX-5 empty with F over a known value: nothing leaves until a person says so."""
+    case.send(obx(GLUCOSE, "95", "P"), at="0800", status="P")
+    emptied = case.send(obx(GLUCOSE, ""), at="0900")
+    assert emptied["status"] == "held" and delivery(emptied) == ("held", "emptied")
+    assert case.results() == {GLUCOSE: ("preliminary", 95)}
+    assert emptied["id"] in [each["id"] for each in case.engine.messages(status="held")]
+    case.send(obx(GLUCOSE, "96"), at="1000")  # the next goes its way
+    assert case.results() == {GLUCOSE: ("final", 96)}
+
+
+def test_what_is_held_leaves_when_a_person_says_so(case: Case) -> None:
+    """`flue replay retry --force` sends it as it is; without `--force` it is held again."""
+    case.send(obx(GLUCOSE, "95", "P"), at="0800", status="P")
+    emptied = case.send(obx(GLUCOSE, ""), at="0900")
+    assert emptied["status"] == "held"
+    for force, status in (((), "held"), (("--force",), "sent")):
+        done = case.engine.flue("replay", "retry", str(emptied["id"]), *force)
+        assert done.returncode == 0, done.stderr
+        case.engine.wait_for(lambda: delivery(case.engine.message(emptied["id"]))[0] in ("held", "sent", "superseded"))
+        case.engine.settled()
+        assert delivery(case.engine.message(emptied["id"]))[0] == status
+    assert case.results() == {GLUCOSE: ("final", None)}
+
+
+def test_a_value_that_is_deleted_is_removed(case: Case) -> None:
+    '''OBX-5 `""` says that there is no value any more; later there may be one again.'''
+    case.send(obx(GLUCOSE, "95"), at="0800")
+    assert case.send(obx(GLUCOSE, '""', "C"), at="0900", status="C")["status"] == "sent"
+    assert case.results() == {GLUCOSE: ("corrected", None)}
+    (there,) = case.server.all("Observation", subject=f"Patient/{case.person()['id']}")
+    assert not [name for name in there if name.startswith("value")]
+    case.send(obx(GLUCOSE, "97", "C"), at="1000", status="C")
+    assert case.results() == {GLUCOSE: ("corrected", 97)}
+
+
+def test_u_changes_the_status_only(case: Case) -> None:
+    """OBX-11 U without a value makes a preliminary result final, and leaves its value and unit."""
+    case.send(obx(GLUCOSE, "95", "P"), obx(SODIUM, "140", "P"), at="0800", status="P")
+    final = case.send(f"OBX||NM|{GLUCOSE}^Test {GLUCOSE}^LN||||||||U", obx(SODIUM, "140"), at="0900")
+    assert final["status"] == "sent"
+    assert case.results() == {GLUCOSE: ("final", 95), SODIUM: ("final", 140)}
+    (there,) = case.server.all("Observation", subject=f"Patient/{case.person()['id']}", code=f"http://loinc.org|{GLUCOSE}")
+    assert there["valueQuantity"]["unit"] == "mmol/L"
+
+
+def test_a_cancelled_report_leaves_its_results(case: Case) -> None:
+    """OBR-25 X without OBX: the report is cancelled, what was reported stands and stays listed."""
+    case.send(obx(GLUCOSE, "95"), obx(SODIUM, "140"), at="0800")
+    assert case.send(at="0900", status="X")["status"] == "sent"
+    assert case.report()["status"] == "cancelled"
+    assert case.results() == {GLUCOSE: ("final", 95), SODIUM: ("final", 140)}
+    assert case.listed() == {GLUCOSE, SODIUM}
+
+
+# --- patients
+
+
+def test_an_accession_number_used_for_another_patient_is_held(case: Case) -> None:
+    """Neither patient's record changes, and the other patient's lane goes on."""
+    case.send(obx(GLUCOSE, "95"), at="0800")
+    other = case.patient + "9"
+    held = case.send(obx(GLUCOSE, "300"), at="0900", patient=other, name="Huber^Max")
+    assert held["status"] == "held" and delivery(held) == ("held", "identity_conflict")
+    assert case.results() == {GLUCOSE: ("final", 95)}
+    assert case.report()["subject"]["reference"] == f"Patient/{case.person()['id']}"
+    forced = case.engine.replay(held["id"], force=True)
+    assert delivery(case.engine.message(forced[0])) == ("held", "identity_conflict")
+    again = Case(case.engine, case.server)
+    again.patient = other
+    again.send(obx(SODIUM, "139"), name="Huber^Max")
+    assert again.results() == {SODIUM: ("final", 139)}
+
+
+@pytest.mark.parametrize("channel", ["unknown", "lanes", "conditional"])
+def test_one_new_patient_in_two_messages_at_once(engine: EngineProcess, server: FhirServer, channel: str) -> None:
+    """Two connections, two orders, one number nobody knew: one Patient, also where lanes are orders."""
+    for _ in range(8):
+        one, other = Case(engine, server, channel), Case(engine, server, channel)
+        other.patient = one.patient
+        with engine.line(channel) as first, engine.line(channel) as second:
+            first.push(one.message(obx(GLUCOSE, "95")))
+            second.push(other.message(obx(SODIUM, "140")))
+            assert (code(first.read()), code(second.read())) == ("AA", "AA")
+        engine.settled()
+        assert one.results() == {GLUCOSE: ("final", 95), SODIUM: ("final", 140)}
+        assert one.report()["subject"] == other.report()["subject"]
+
+
+def two_patients(first: Case, second: Case, at: str = "0800") -> bytes:
+    """One message with a result of each."""
+    parts = [line for each, value in ((first, "95"), (second, "96")) for line in (pid(each.patient), obr(each.order, f"20260304{at}00", "F"), obx(GLUCOSE, value))]
+    first._sent += 1
+    return "\r".join((header(f"{first.order}.{first._sent}"), *parts)).encode() + b"\r"
+
+
+def test_two_patients_are_two_transactions(engine: EngineProcess, server: FhirServer) -> None:
+    """Each has a lane and a delivery, and neither's bundle mentions the other."""
+    one, two = Case(engine, server), Case(engine, server)
+    message = one.deliver(two_patients(one, two))
+    assert message["status"] == "sent" and [row["status"] for row in message["deliveries"]] == ["sent", "sent"]
+    for row, mine, other in zip(message["deliveries"], (one, two), (two, one)):
+        assert mine.patient in json.dumps(row["content"]) and other.patient not in json.dumps(row["content"])
+    assert one.results() == {GLUCOSE: ("final", 95)} and two.results() == {GLUCOSE: ("final", 96)}
+
+
+def test_one_patients_failure_does_not_repeat_the_other(engine: EngineProcess, server: FhirServer) -> None:
+    """The server refuses the second (two Patients have that number): the first is sent once, also when the second is sent again."""
+    one, two = Case(engine, server), Case(engine, server)
+    twins = [server.create({"resourceType": "Patient", "identifier": [{"system": f"{BASE}/HOSP/HOSP", "value": two.patient}]}) for _ in range(2)]
+    message = one.deliver(two_patients(one, two))
+    assert message["status"] == "partly_sent"
+    first, second = message["deliveries"]
+    assert (first["status"], second["status"], second["code"]) == ("sent", "held", "412")
+    assert one.results() == {GLUCOSE: ("final", 95)} and not two.reports()
+    server.remove(f"Patient/{twins[1]['id']}")
+    assert engine.flue("replay", "retry", str(message["id"])).returncode == 0
+    engine.wait_for(lambda: engine.message(message["id"])["status"] == "sent")
+    again = engine.message(message["id"])["deliveries"]
+    assert again[0] == first, "the first was touched"
+    assert again[1]["status"] == "sent" and two.results() == {GLUCOSE: ("final", 96)}
+
+
+def test_a_patient_without_a_number_does_not_hold_the_other(engine: EngineProcess, server: FhirServer) -> None:
+    """The part without a usable identifier is held, the other one leaves."""
+    one, two = Case(engine, server), Case(engine, server)
+    message = one.deliver(two_patients(one, two).replace(f"{two.patient}^^^HOSP^MR".encode(), b""))
+    assert [row["status"] for row in message["deliveries"]] == ["sent", "held"]
+    assert message["deliveries"][1]["code"] == "no_patient_id"
+    assert one.results() == {GLUCOSE: ("final", 95)}
+
+
+# --- large bundles
+
+
+TESTS = [f"{number}-{digit}" for number, digit in ((2951, 2), (2823, 3), (2075, 0), (1963, 8), (3094, 0), (2160, 0), (2345, 7), (17861, 6), (2885, 2), (1751, 7), (1975, 2), (6768, 6))]
+
+
+@pytest.mark.parametrize("channel", ["unknown", "conditional"])
+def test_fourteen_resources(engine: EngineProcess, server: FhirServer, channel: str) -> None:
+    """Patient, report and twelve results, where no more than eight entries may have conditions; corrected, then resent."""
+    case = Case(engine, server, channel)
+    case.send(*(obx(test, str(number), "P") for number, test in enumerate(TESTS)), at="0800", status="P")
+    assert case.results() == {test: ("preliminary", number) for number, test in enumerate(TESTS)}
+    for at in ("0900", "0900"):
+        assert case.send(*(obx(test, str(number + 100), "C") for number, test in enumerate(TESTS)), at=at, status="C")["status"] == "sent"
+        assert case.results() == {test: ("corrected", number + 100) for number, test in enumerate(TESTS)}
+    assert case.listed() == set(TESTS) and len(case.reports()) == 1
+
+
+@pytest.mark.parametrize("channel", ["unknown", "conditional"])
+def test_many_shared_resources(engine: EngineProcess, server: FhirServer, channel: str) -> None:
+    """More than eight people, visits and orders that may or may not be there: each is there once, whoever comes first."""
+    cases = [Case(engine, server, channel) for _ in range(6)]
+    doctors = [f"{cases[0].order}{letter}^Arzt{letter}^Anna^^^^^^HOSP" for letter in "ABCDEFG"]
+    visit = f"PV1|1|I|WARD^^^HOSP||||{doctors[0]}|{doctors[1]}|{doctors[2]}||||||||{doctors[3]}||V{cases[0].order}^^^HOSP"
+    for case in cases:
+        case.patient = cases[0].patient
+    lines: list[Line] = [engine.line(channel) for _ in cases]
+    for case, line in zip(cases, lines):
+        order = obr(case.order, "20260304080000", "F").split("|")
+        order[16] = f"{doctors[4]}~{doctors[5]}~{doctors[6]}"
+        line.push("\r".join((header(f"{case.order}.1"), pid(case.patient), visit, "|".join(order), obx(TESTS[cases.index(case)], "1"))).encode() + b"\r")
+    assert [code(line.read()) for line in lines] == ["AA"] * len(cases)
+    for line in lines:
+        line.close()
+    engine.settled()
+    assert len(cases[0].results()) == len(cases)
+    for doctor in doctors[:4]:
+        assert len(server.all("Practitioner", identifier=f"{BASE}/HOSP/HOSP|{doctor.split('^')[0]}")) == 1
+    assert len(server.all("Encounter", identifier=f"{BASE}/HOSP/HOSP|V{cases[0].order}")) == 1
+    for case in cases:
+        assert len(server.all("ServiceRequest", identifier=f"{BASE}/HOSP/EHR|P{case.order}")) == 1
+
+
+def test_nothing_went_wrong_meanwhile(engine: EngineProcess) -> None:
+    """No defect of the engine was met on the way, and its log names no patient."""
+    said = engine.said()
+    assert "a defect of the engine" not in said
+    assert not [name for name in ("Meier", "Huber", "47110") if name in said]
+    (health,) = {channel["state"] for channel in engine.api("GET", "/health")["channels"]}
+    assert health == "started"
