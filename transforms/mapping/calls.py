@@ -42,9 +42,9 @@ class CallPlan:
 
     @property
     def inlines(self) -> bool:
-        """Whether the function may be called straight: nothing is done to its text before nor to its value after."""
-        dressed = self.component or self.table or self.gives_list or self.many or self.wrap is not None or self.shares or self.beside
-        return not dressed and self.each != "lines"
+        """Whether generated code may do all of it itself for plain text: no parts, no table, no list of values."""
+        dressed = self.component or self.table is not None or self.gives_list or self.shares or self.beside or self.each == "lines"
+        return not dressed and (self.wrap is None or not self.gives_pair)
 
 
 class Call:
@@ -78,23 +78,18 @@ class Call:
         if self.said and (kept := self.said.get(key)) is not None:
             conversion.say_again(kept[1])
             return kept[0]
-        before = len(conversion.remarks)
+        remarks = conversion.remarks
+        before = len(remarks)
         value = self._value(conversion, text, withs)
         if value is None:
             value = SKIP
-        if len(text) <= LONGEST:
-            self._keep(key, value, conversion.remarks[before:])
+        if len(text) > LONGEST:
+            return value
+        kept_in: dict[Any, Any] = self.memo if len(remarks) == before else self.said
+        if len(kept_in) >= KEPT:
+            kept_in.clear()
+        kept_in[key] = value if kept_in is self.memo else (value, remarks[before:])
         return value
-
-    def _keep(self, key: Any, value: Any, remarks: list[tuple[str, Any, str]]) -> None:
-        if remarks:
-            if len(self.said) >= KEPT:
-                self.said.clear()
-            self.said[key] = (value, remarks)
-        else:
-            if len(self.memo) >= KEPT:
-                self.memo.clear()
-            self.memo[key] = value
 
     def _value(self, conversion: Conversion, text: str, withs: tuple[str, ...]) -> Any:
         plan = self.plan

@@ -268,20 +268,33 @@ class RuleWriter:
             with code.block("if v is None:"):
                 code.put(f"v = {call}(S, t{arguments})")
             return
-        function = reader.function
-        if function is None or not plan.inlines:
+        if not plan.inlines:
             code.put(f"v = {call}(S, t{arguments})")
             return
         odd = "".join(f" or REP in w{index} or w{index} == NULL" for index in range(len(reader.withs)))
-        with code.block(f"if REP in t or t == NULL{odd}:"):
+        parts = " or COMP in t or ESC in t" if reader.function is None else ""
+        with code.block(f"if REP in t or t == NULL{parts}{odd}:"):
             code.put(f"v = {call}(S, t{arguments})")
         with code.block("else:"):
+            self._straight(reader)
+
+    def _straight(self, reader: _Reader) -> None:
+        """`v` for plain text, as a Call would make it."""
+        code, plan = self.code, reader.plan
+        if reader.function is None:
+            code.put("v = t")
+        else:
             named = "".join(f", {name}=w{index}" for index, name in enumerate(plan.withs))
             constants = "".join(f", {name}={code.constant(value)}" for name, value in (plan.constants or {}).items())
-            code.put(f"v = {code.constant(function.call, 'f')}(t, S{named}{constants})")
-            if plan.gives_pair:
-                with code.block("if v is not None:"):
-                    code.put(f"v = ({code.constant(plan.properties)}[v[0]], v[1])")
+            code.put(f"v = {code.constant(reader.function.call, 'f')}(t, S{named}{constants})")
+        dressed = "v" if plan.wrap is None else code.pattern(plan.wrap, "v")
+        if plan.gives_pair:
+            dressed = f"({code.constant(plan.properties)}[v[0]], v[1])"
+        if plan.many:
+            dressed = f"[{dressed}]"
+        if dressed != "v":
+            with code.block("if v is not None:"):
+                code.put(f"v = {dressed}")
 
     def _plan(self, action: Action, found: Located) -> tuple[CallPlan, Function | None]:
         function = self.kit.functions.get(action.function)
@@ -304,7 +317,7 @@ class RuleWriter:
             gives_pair=gives_pair,
             gives_list=bool(function and function.list),
             beside=bool(function and function.beside),
-            memo=function.memo if function else True,
+            memo=function.memo if function else table is not None or place.component > 0,
             table=entries,
             table_to="codes" if takes_table else "",
             properties={each: found.element.property_for(each) for each in types} if choice and gives_pair else None,

@@ -69,7 +69,7 @@ class Conversion(Reading):
     noted: set[tuple[str, str, int]]  # what was noted of which field
     repeated: set[int]  # remarks said again in this message
     weak: list[int]  # nodes known by their place in the message only (rule 2)
-    systems: dict[str, str]  # of the environment: raw HD -> URI
+    systems: dict[tuple[str, str, str], str]  # of the environment: HD -> URI
     codes: dict[str, str]  # of the environment: raw CWE -> its part of a key
     name: Callable[[str], str]  # key -> UUID
     issuer: str  # the `system` of identifiers that are our own keys; '' where the site has no URI for them
@@ -78,6 +78,16 @@ class Conversion(Reading):
     def codec(self) -> str:  # type: ignore[override]  # asked for by hexadecimal escapes only
         """The message's codec."""
         return self.message.encoding
+
+    def authority(self, namespace: str, universal: str = "", kind: str = "") -> str:
+        """The URI of an assigning authority, kept per environment."""
+        key = (namespace, universal, kind)
+        uri = self.systems.get(key)
+        if uri is None:
+            if len(self.systems) > 1000:
+                self.systems.clear()
+            uri = self.systems[key] = super().authority(namespace, universal, kind)
+        return uri
 
     def note(self, code: str, sentence: str) -> None:
         """Say that something odd was borne at the place being read; once a message of each code and field."""

@@ -62,7 +62,12 @@ def _prefixed(namespace: str, sender: tuple[str, str], identity: Identity) -> st
 
 def criterion(system: str, value: str) -> str:
     """`identifier=SYSTEM|VALUE`, escaped as a FHIR token and then percent-encoded (rule 1)."""
-    return f"identifier={quote(_token(system), safe='')}%7C{quote(_token(value), safe='')}"
+    return f"identifier={_quoted(system)}%7C{value if value.isascii() and value.isalnum() else _quoted(value)}"
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return quote(_token(text), safe="")
 
 
 def _token(text: str) -> str:

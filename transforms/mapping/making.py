@@ -45,7 +45,7 @@ PREFACE = {
     "VALUED": valued,
     "PIECE": piece,
 }
-LOCALS = "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; NAME = S.name; ISSUER = S.issuer"
+LOCALS = "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; COMP = S.component; ESC = S.escape; NAME = S.name; ISSUER = S.issuer"
 TRACED = "; TRACE = S.trace.append"
 
 

@@ -36,17 +36,9 @@ class Identity:
 
 
 def _system(conversion: Conversion, parts: list[str]) -> str:
-    """The URI for HD components, kept per environment by their raw text."""
-    known = conversion.systems
-    key = BETWEEN.join(parts)
-    uri = known.get(key)
-    if uri is None:
-        clear = [conversion.text(each) if each != NULL else "" for each in (*parts, "", "")]
-        uri = conversion.authority(clear[0], clear[1], clear[2])
-        if len(known) > 1000:
-            known.clear()
-        known[key] = uri
-    return uri
+    """The URI for HD components as they stand in the message."""
+    clear = [conversion.text(each) if each != NULL else "" for each in (*parts, "", "")]
+    return conversion.authority(clear[0], clear[1], clear[2])
 
 
 def _first(conversion: Conversion, text: str) -> str:

@@ -50,6 +50,16 @@ class Code:
         self.names[name] = value
         return name
 
+    def pattern(self, wrap: Any, value: str) -> str:
+        """An expression for a wrapping, with the local `value` in the place of `@`."""
+        if wrap == "@":
+            return value
+        if isinstance(wrap, dict):
+            return "{" + ", ".join(f"{key!r}: {self.pattern(each, value)}" for key, each in wrap.items()) + "}"
+        if isinstance(wrap, list):
+            return "[" + ", ".join(self.pattern(each, value) for each in wrap) + "]"
+        return self.constant(wrap)
+
     def bind(self, kind: str, *arguments: Any) -> str:
         """A name for an object made anew in every environment."""
         name = f"{kind[0].upper()}{len(self.bound)}_"
