@@ -73,6 +73,16 @@ class Unmapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """Something odd about a message was borne: the codes of its notes.  `destination`: where what it was told before made it odd."""
+
+    channel: str
+    message_id: int
+    codes: tuple[str, ...]
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The store could not keep a message; the sender was told to send again."""
 
@@ -190,7 +200,7 @@ class Fault:
 
 
 Event = (
-    Received | Duplicate | Answered | Filtered | Failed | Unmapped | Refused | Delivered | Superseded | Held | Retrying | DeadLetter
+    Received | Duplicate | Answered | Filtered | Failed | Unmapped | Noted | Refused | Delivered | Superseded | Held | Retrying | DeadLetter
     | Unsure | DestinationFailing | DestinationRecovered | ChannelChanged | StoreFailing | StoreRecovered | Fault
 )  # fmt: skip
 Kind = TypeVar("Kind")

@@ -29,6 +29,7 @@ class Metrics:
         self.failed = self._counter("flue_messages_failed", "Messages in error, by condition code of table 0357", "channel", "code")
         self.refused = self._counter("flue_messages_refused", "Messages the store could not keep", "channel")
         self.unmapped = self._counter("flue_unmapped_fields", "Non-empty fields that no rule read", "channel", "path")
+        self.noted = self._counter("flue_messages_noted", "Messages with something odd that was borne, by the note's code", "channel", "code")
         self.delivered = self._counter("flue_deliveries_sent", "Documents delivered", "channel", "destination")
         self.superseded = self._counter("flue_deliveries_superseded", "Documents not sent, the receiver knows newer", "channel", "destination")
         self.held = self._counter("flue_deliveries_held", "Documents that may not leave", "channel", "destination", "code")
@@ -83,7 +84,7 @@ class Metrics:
         return handlers | {
             events.Received: self._received, events.Answered: self._answered, events.Delivered: self._delivered,
             events.Failed: lambda event: of(self.failed, event.channel, event.code).inc(),
-            events.Unmapped: self._unmapped,
+            events.Unmapped: self._unmapped, events.Noted: self._noted,
             events.Fault: lambda event: of(self.faults, event.where).inc(),
             events.DestinationFailing: lambda event: of(self.failing, event.channel, event.destination).set(1),
             events.DestinationRecovered: lambda event: of(self.failing, event.channel, event.destination).set(0),
@@ -103,6 +104,10 @@ class Metrics:
     def _delivered(self, event: events.Delivered) -> None:
         self.of(self.delivered, event.channel, event.destination).inc()
         self.of(self.delivered_in, event.channel, event.destination).observe(event.seconds)
+
+    def _noted(self, event: events.Noted) -> None:
+        for code in set(event.codes):
+            self.of(self.noted, event.channel, code).inc()
 
     def _unmapped(self, event: events.Unmapped) -> None:
         known = self._paths.setdefault(event.channel, set())

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from channels.connector import Sending
 from channels.message import Outcome, Outgoing, Verdict
 from engine.events import (
-    DeadLetter, Delivered, DestinationFailing, DestinationRecovered, Events, Fault, Held, Retrying, Superseded,
+    DeadLetter, Delivered, DestinationFailing, DestinationRecovered, Events, Fault, Held, Noted, Retrying, Superseded,
 )  # fmt: skip
 from engine.runtime.in_hand import Delivery, Hands
 from engine.runtime.lanes import Lane, Lanes
@@ -164,6 +164,8 @@ class Delivering:
         self._through(now)
         delivery.attempts += 1
         self._events.tell(Delivered(policy.channel, policy.name, hand.id, now - hand.received, now - began))
+        if admission.notes:
+            self._events.tell(Noted(policy.channel, hand.id, tuple([note.code for note in admission.notes]), policy.name))
         return self._over(delivery, D.SENT, outcome, admission, now)
 
     def _dead(self, lane: Lane, delivery: Delivery, outcome: Outcome, admission: Admission, began: float) -> Settlement:

@@ -87,6 +87,8 @@ class Dispatch:
                 filtered = filtered or document
             elif not only or name in only:
                 plan.deliveries[name] = self._parts(name, document, message)
+                if len(document.notes) > len(plan.notes):
+                    plan.notes = document.notes
                 if leftover is None or document.leftover is not leftover:
                     leftover = document.leftover if leftover is None else _both(leftover, document.leftover)
         if not plan.deliveries:

@@ -28,7 +28,7 @@ class Delivery:
     """
 
     __slots__ = (
-        "alone", "attempts", "destination", "document", "hand", "hold", "lane", "next_try", "part", "released", "seen", "status",
+        "alone", "attempts", "destination", "document", "forced", "hand", "hold", "lane", "next_try", "part", "released", "seen", "status",
         "tried", "written",
     )  # fmt: skip
     hand: InHand
@@ -41,6 +41,7 @@ class Delivery:
         self.status: DeliveryStatus | None = None
         self.tried = False  # in this life of the engine
         self.written = False  # a row says `queued` or `sending`: it must be written when that is no longer so
+        self.forced = False  # it was held, and a person wants it sent as it is
         self.released = False  # its message is settled, but for this: it waited behind a dead letter, or was given up before
 
     def row(self, status: DeliveryStatus, now: float, result: Outcome | None = None, code: str = "", reason: str = "") -> DeliveryRow:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from channels.message import Outcome, RawMessage, Response, Verdict
-from engine.events import Answered, Duplicate, Fault, Received, Refused, Unmapped
+from engine.events import Answered, Duplicate, Fault, Noted, Received, Refused, Unmapped
 from engine.runtime.answer import NOT_DELIVERED, Answering
 from engine.runtime.dispatch import Dispatch
 from engine.runtime.in_hand import Delivery, InHand
@@ -131,6 +131,8 @@ class Intake:
         hand.keys, hand.leftover = plan.keys, plan.leftover
         if plan.leftover:
             self._events.tell(Unmapped(self.name, hand.id, plan.leftover))
+        if plan.notes:
+            self._events.tell(Noted(self.name, hand.id, tuple([note.code for note in plan.notes])))
         if plan.status is None:
             self._channel.hand_out(hand, plan)
         else:

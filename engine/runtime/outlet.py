@@ -148,7 +148,7 @@ class Outlet:
             return None
         if (message.id, row.part) in self.forced:
             self.forced.discard((message.id, row.part))
-            delivery.hold = ""
+            delivery.hold, delivery.forced = "", True
         _as_written(delivery, row)
         delivery.released = True
         hand.hold([delivery])

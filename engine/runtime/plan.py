@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.runtime.in_hand import Delivery
 from engine.store.records import Answer, MessageStatus, SearchKeys, Settlement
+from transforms.document import Note
 from transforms.errors import ErrorCode, MessageError
 
 
@@ -21,6 +22,7 @@ class Plan:
     deliveries: dict[str, list[Delivery]] = field(default_factory=dict)
     keys: SearchKeys = SearchKeys()
     leftover: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     error: MessageError | None = None
     origin: str = ""  # `file:line` of the rule or step
     why: str = ""

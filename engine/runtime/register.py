@@ -13,19 +13,20 @@ from channels.message import Outcome, Verdict
 from engine.runtime.in_hand import Delivery
 from engine.store.contract import Store
 from engine.store.records import RegisterRow
-from transforms.document import Document
+from transforms.document import Document, Note
 from transforms.fhir.register import Decision, ReportMode, Row, apply, decide
 
 
 class Admission:
     """Whether a delivery may leave, and as what.  `outcome` is None if it may, else what it came to instead."""
 
-    __slots__ = ("_keys", "_register", "document", "outcome", "rows")
+    __slots__ = ("_keys", "_register", "document", "notes", "outcome", "rows")
 
     def __init__(self, document: Document, register: Register | None = None, keys: tuple[str, ...] = ()) -> None:
         self.document = document
         self.outcome: Outcome | None = None
         self.rows: tuple[RegisterRow, ...] = ()  # what to write once it has been sent
+        self.notes: tuple[Note, ...] = ()  # what to tell of it then
         self._register, self._keys = register, keys
 
     def release(self) -> None:
@@ -52,13 +53,13 @@ class Register:
         admission = Admission(document, self, keys)
         try:
             known = await self._store.register(self.scope, keys) if keys else {}
-            decision = decide(part.facts, known, self.mode, order=hand.order, force=hand.force)
+            decision = decide(part.facts, known, self.mode, order=hand.order, force=hand.force, as_it_is=delivery.forced)
             if decision.hold:
                 admission.outcome = Outcome(Verdict.HELD, decision.hold, decision.reason)
             elif not decision.send:
                 admission.outcome = Outcome(Verdict.SENT, "superseded", decision.reason)
             else:
-                admission.rows = tuple(map(_row, decision.rows))
+                admission.rows, admission.notes = tuple(map(_row, decision.rows)), decision.notes
                 admission.document = _as_decided(document, decision)
         except BaseException:
             admission.release()

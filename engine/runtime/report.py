@@ -31,6 +31,11 @@ def _held(event: events.Held) -> None:
     log.warning("%s to %s: message %d is held: %s", event.channel, event.destination, event.message_id, event.code)
 
 
+def _noted(event: events.Noted) -> None:
+    if event.destination:  # others may come with every message of a sender: they are counted
+        log.warning("%s to %s: message %d: %s", event.channel, event.destination, event.message_id, ", ".join(event.codes))
+
+
 def _retrying(event: events.Retrying) -> None:
     if event.counted:
         log.info("%s to %s: message %d failed with %s, next try in %.0f s", event.channel, event.destination, event.message_id, event.code, event.wait)
@@ -72,7 +77,7 @@ def _fault(event: events.Fault) -> None:
 
 
 _TELLERS = {
-    events.Failed: _failed, events.Refused: _refused, events.Held: _held, events.Retrying: _retrying, events.DeadLetter: _dead,
+    events.Failed: _failed, events.Refused: _refused, events.Held: _held, events.Noted: _noted, events.Retrying: _retrying, events.DeadLetter: _dead,
     events.Unsure: _unsure, events.DestinationFailing: _destination_failing, events.DestinationRecovered: _destination_recovered,
     events.ChannelChanged: _channel, events.StoreFailing: _store_failing, events.StoreRecovered: _store_recovered, events.Fault: _fault,
 }  # fmt: skip

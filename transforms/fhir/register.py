@@ -88,12 +88,13 @@ HELD = {
 
 
 def decide(
-    facts: Iterable[ReportFact], known: Mapping[str, Known], report_mode: ReportMode, *, order: int, force: bool = False
+    facts: Iterable[ReportFact], known: Mapping[str, Known], report_mode: ReportMode, *, order: int, force: bool = False, as_it_is: bool = False
 ) -> Decision:
     """What may be sent of the reports in a part.
 
     `known`: the register's rows by key.  `order`: the message's place in the order of receipt (its id; for a replay the
-    original's).  `force` lets it overwrite what is newer, and send an emptied result; another patient's report is held all the same.
+    original's).  `as_it_is` sends an emptied result, for a person said so; `force` that too, and lets it overwrite what is newer.
+    Another patient's report is held all the same.
     """
     plan = _Plan(report_mode, order, force)
     for fact in _joined(facts):
@@ -104,7 +105,7 @@ def decide(
             return Decision(send=False, hold="identity_conflict", reason=HELD["identity_conflict"])
         elif not force and superseded(fact, row, order):
             plan.leave_out(fact, row)
-        elif not force and not set(fact.emptied).isdisjoint(row.observations):
+        elif not (force or as_it_is) and not set(fact.emptied).isdisjoint(row.observations):
             return Decision(send=False, hold="emptied", reason=HELD["emptied"])
         else:
             plan.follow(fact, row)

@@ -33,6 +33,13 @@ def test_left_over_fields_are_counted_by_path_not_by_place() -> None:
     assert 'flue_unmapped_fields_total{channel="lab",path="PID-3"} 1.0' in text
 
 
+def test_messages_are_counted_by_what_was_odd_about_them() -> None:
+    """Once a message and code, however often it holds that."""
+    text = scraped(events.Noted("lab", 1, ("zone_unknown", "number", "number")), events.Noted("lab", 2, ("number",), "repository"))
+    assert 'flue_messages_noted_total{channel="lab",code="number"} 2.0' in text
+    assert 'flue_messages_noted_total{channel="lab",code="zone_unknown"} 1.0' in text
+
+
 def test_paths_cannot_grow_without_end() -> None:
     """A sender of nonsense makes a bounded number of series."""
     text = scraped(events.Unmapped("lab", 1, tuple(f"Z{number:03d}-1" for number in range(900))))

@@ -81,6 +81,8 @@ def test_a_final_result_that_lost_its_value_is_held() -> None:
     assert not decided(fact(A, B, emptied=(B,)), row(A, B + EMPTY)).hold
     assert not decided(fact(A, B, emptied=(B,)), row(A)).hold
     assert decided(fact(A, B, emptied=(B,)), row(A, B), force=True).send
+    given, known = fact(A, B, emptied=(B,)), row(A, B)
+    assert decide([given], {known.key: known}, "unknown", order=9, as_it_is=True).send  # type: ignore[dict-item]
 
 
 def test_the_register_remembers_who_has_no_value() -> None:
