@@ -30,9 +30,11 @@ def codeable_concept(text: str, r: Reading, codes: Codes | None = None, table: s
     """CWE as CodeableConcept; `codes` adds what a table makes of the first code, `table` (four digits) is the system of a code without one, if it has it."""
     parts = components(text, r, 22)
     said = _said(parts, r)
-    codings = _codings(parts, r, table, said)
+    codings = _codings(parts, r, table, said, bool(codes or table))
     if codes and (mapped := _mapped(codes, parts, r)):
         codings = [mapped, *(each for each in codings if _says_more(each, mapped))]
+    elif codes and len(codings) == 1 and set(codings[0]) == {"code"} and not said:
+        return {"text": codings[0]["code"]}  # a bare code its own table does not know
     concept: dict[str, Any] = {"coding": codings} if codings else {}
     if said:
         concept["text"] = said
@@ -48,7 +50,7 @@ def coding(text: str, r: Reading, codes: Codes | None = None, table: str = "") -
     if codes and (mapped := _mapped(codes, parts, r)):
         left(parts, r, *range(4, 23))
         return mapped
-    codings = _codings(parts, r, table, "")
+    codings = _codings(parts, r, table, "", bool(codes or table))
     if len(codings) > 1 or any(parts[7:]):
         left(parts, r, *range(4, 23))
     return codings[0] if codings else None
@@ -64,19 +66,19 @@ def system_of(name: str, oid: str, r: Reading) -> str:
     return (oid and uri_of_oid(oid)) or (name and (uri_of(name) or r.declared(name))) or ""
 
 
-def _codings(parts: list[str], r: Reading, table: str, said: str) -> list[dict[str, Any]]:
-    """A Coding for each triplet; a text without a code is one, too, unless it is what the concept's text says."""
+def _codings(parts: list[str], r: Reading, table: str, said: str, bound: bool) -> list[dict[str, Any]]:
+    """A Coding for each triplet; a text without a code is one, too, unless it is what the concept's text says.  `bound`: to a table of HL7's."""
     codings = []
     for places in _TRIPLETS:
         code, display = parts[places[0]], parts[places[1]]
         if code:
-            codings.append(_coding(parts, r, places, table if places[0] == 0 else ""))
+            codings.append(_coding(parts, r, places, table if places[0] == 0 else "", bound))
         elif display and reading(display, r) != said:
             codings.append({"display": reading(display, r)})
     return codings
 
 
-def _coding(parts: list[str], r: Reading, places: tuple[int, int, int, int, int], table: str) -> dict[str, Any]:
+def _coding(parts: list[str], r: Reading, places: tuple[int, int, int, int, int], table: str, bound: bool) -> dict[str, Any]:
     code, display, name, version, oid = (reading(parts[place], r) for place in places)
     if not _CODE.fullmatch(code):
         code = " ".join(code.split())
@@ -84,6 +86,8 @@ def _coding(parts: list[str], r: Reading, places: tuple[int, int, int, int, int]
     system = _system(code, name, oid, r, places[2] + 1)
     if table and not (name or oid) and is_of_table(code, table):
         system = table_uri(table)
+    elif not (system or name or oid or bound) and r.options.unknown_codes == "flag":
+        r.note("no_code_system", "nobody says which code system the code is from: it stays without one")
     if system:
         item["system"] = system
     if version:

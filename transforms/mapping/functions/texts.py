@@ -21,10 +21,18 @@ def text(text: str, r: Reading) -> str | None:
     return text.strip() or None
 
 
+@function("line", gives="string")
+def line(text: str, r: Reading) -> str | None:
+    """One line of a longer text: blanks before it are its layout and stay."""
+    if r.escape in text:
+        text = r.text(text)
+    return text.rstrip() or None
+
+
 @function("markdown", gives="markdown")
 def markdown(text: str, r: Reading) -> str | None:
-    """Text for an element that allows markdown; nothing in it is read as such."""
-    return r.text(text).strip() or None
+    """A line for an element that allows markdown; nothing in it is read as such."""
+    return line(text, r)
 
 
 @function("joined_text", gives="string", memo=True)

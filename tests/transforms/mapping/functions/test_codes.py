@@ -35,6 +35,7 @@ def test_a_local_system_has_a_uri_only_by_the_sites_table(field: Any) -> None:
 def test_an_empty_system_never_means_loinc(field: Any) -> None:
     """However much the code looks like one."""
     assert field("codeable_concept", "2345-7^Glucose") == {"coding": [{"code": "2345-7", "display": "Glucose"}]}
+    assert field.noted == ["no_code_system"]
 
 
 def test_a_wrong_check_digit_costs_the_system(field: Any) -> None:
@@ -60,6 +61,11 @@ def test_a_table_adds_its_code_before_the_senders(field: Any) -> None:
     made = field("codeable_concept", "A^Abnormal result^HL70078", codes=ABNORMAL)["coding"]
     assert [each.get("display") for each in made] == ["Abnormal", "Abnormal result"]
     assert field("codeable_concept", "A^Other^99LAB", codes=ABNORMAL)["coding"] == [{"code": "A", "display": "Other"}]
+
+
+def test_a_bare_code_its_table_does_not_know_is_text(field: Any) -> None:
+    """Some of table 0078's codes have no code of FHIR's."""
+    assert field("codeable_concept", "AC", codes=ABNORMAL) == {"text": "AC"}
 
 
 def test_the_null_inside_a_field_is_absent(field: Any) -> None:
