@@ -38,6 +38,7 @@ class CallPlan:
     many: bool = False  # the target is a list
     each: bool | str = True
     wrap: Any = None
+    taken: frozenset[int] | None = None  # components that rules read, where what stands in others is to be told
     shares: bool = False  # the function's resources are referred to
 
     @property
@@ -140,6 +141,10 @@ class Call:
 
     def _one(self, conversion: Conversion, text: str, options: dict[str, Any]) -> Any:
         plan = self.plan
+        if plan.taken is not None and conversion.component in text:
+            for number, part in enumerate(text.split(conversion.component), 1):
+                if part and part != NULL and number not in plan.taken:
+                    conversion.left(number)
         if plan.component:
             text = _part(text, conversion.component, plan.component)
             if plan.subcomponent:

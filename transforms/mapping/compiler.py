@@ -45,6 +45,7 @@ class Frame:
     out: str  # the local that holds the thing being made
     masks: tuple[str, ...]  # segments whose reads are gathered in a local
     manifold: frozenset[tuple[str, int]]  # fields of which some rule of the message map reads all repetitions
+    parted: Mapping[tuple[str, int], frozenset[int]]  # fields of which rules read nothing but these components
     grown: frozenset[str] = frozenset()  # elements that stand already; `*`: any may
     explain: bool = False
 
@@ -67,6 +68,8 @@ class RuleWriter:
         self._containers: dict[tuple[Step, ...], str] = {}
         self._written: set[tuple[Step, ...]] = set()
         self._base = Line("", "", 0, 0)
+        self._told: set[tuple[str, int]] = set()
+        self._reader: _Reader | None = None  # of the action being written
 
     def reset(self) -> str:
         """The statements that set up the locals of the rules, to stand before them."""
@@ -208,9 +211,10 @@ class RuleWriter:
             line, column = action.spot.place
             code.line = self._base = replace(self._base, file=action.spot.file, line=line, column=column)
         if not action.sources:
+            self._reader = None
             self._constant(rule, action, found, certain)
             return
-        reader = _Reader(action, found, *self._plan(action, found), certain=certain)
+        reader = self._reader = _Reader(action, found, *self._plan(action, found), certain=certain)
         reader.call = code.bind("Call", reader.plan)
         reader.memo = code.bind("Memo", reader.call) if reader.plan.memo else ""
         if len(action.sources) == 1:
@@ -247,7 +251,7 @@ class RuleWriter:
                 if not several:
                     self._store(rule, reader, (place,))
                 elif self.frame.explain:
-                    code.put(f"took = ((i{place.segment}, {place.field}),)")
+                    code.put(f"took = (i{place.segment}, {place.field})")
             with code.block("elif t != NULL:" if static else "elif t == NULL:"):
                 if static:
                     code.put(f"u{place.segment} ^= {1 << place.field}")
@@ -326,9 +330,19 @@ class RuleWriter:
             many=found.element.many or action.each_of != "",
             each=action.each,
             wrap=None if wrapped_already else action.wrap,
+            taken=self._taken(action),
             shares=bool(function and function.gives in resource_types()) and "Reference" in types,
         )
         return plan, function
+
+    def _taken(self, action: Action) -> frozenset[int] | None:
+        """The components that rules take of a field which none reads whole; told to one of these rules, which says what is left."""
+        key = (action.sources[0].segment, action.sources[0].field)
+        taken = self.frame.parted.get(key)
+        if taken is None or key in self._told or (action.sources[0].component or 1) != min(taken):
+            return None
+        self._told.add(key)
+        return taken
 
     # storing
 
@@ -364,6 +378,8 @@ class RuleWriter:
         elif found.element.choice and found.name == found.element.name:
             kind = reader.function.gives if reader.function and action.wrap is None else text_type(found.element)
             name = repr(found.element.property_for("Reference" if plan.shares else kind))
+        if plan.shares and self.frame.explain:
+            self.code.put(f"TRACE_SHARED(S, v, {self.code.constant(self._base, 'L')}, {self._places(reader, sources)})")
         if plan.shares:
             value = f"[REFER(x, S, home) for x in {value}]" if plan.many else f"REFER({value}, S, home)"
         if action.each_of:
@@ -418,11 +434,15 @@ class RuleWriter:
         self._trace(holder, name, "0 if x is None else len(x)", sources)
 
     def _trace(self, holder: str, name: str, start: str, sources: tuple[Source, ...]) -> None:
-        if not self.frame.explain:
-            return
-        self.segments |= {each.segment for each in sources}
-        places = "took" if len(sources) > 1 else "(" + "".join(f"(i{each.segment}, {each.field}), " for each in sources) + ")"
-        self.code.put(f"TRACE(({holder}, {name}, {start}, {self.code.constant(self._base, 'L')}, {places}))")
+        if self.frame.explain:
+            self.code.put(f"TRACE(({holder}, {name}, {start}, {self.code.constant(self._base, 'L')}, {self._places(self._reader, sources)}))")
+
+    def _places(self, reader: _Reader | None, sources: tuple[Source, ...]) -> str:
+        """An expression for the fields a value came from."""
+        withs = reader.withs if reader and sources else ()
+        self.segments |= {each.segment for each in (*sources, *withs)}
+        read = "".join(f"(i{each.segment}, {each.field}), " for each in (withs if len(sources) > 1 else (*sources, *withs)))
+        return f"(took, {read})" if len(sources) > 1 else f"({read})"
 
     def _local(self, path: tuple[Step, ...]) -> str:
         return self._containers.setdefault(path, f"e{len(self._containers)}")

@@ -17,6 +17,7 @@ from transforms.document import Context
 from transforms.errors import ConfigurationError, Problem
 from transforms.hl7.message import Message
 from transforms.mapping.checking import check_message_map, check_segment_map, in_order
+from transforms.mapping.conversion import Line
 from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
 from transforms.mapping.examples import Outcome, run_examples
 from transforms.mapping.functions.registry import functions, predicates
@@ -82,8 +83,10 @@ class Library:
         converter = self._converter(name, options, explain=True)
 
         def explain(message: Message, context: Context) -> list[Explanation]:
-            converted, conversion = converter.run(message, context)
-            return explained(converted.bundle, conversion)
+            chosen = converter.of(message) if isinstance(converter, AnyConverter) else converter
+            converted, conversion = chosen.run(message, context)
+            spot = chosen.map.spot
+            return explained(converted.bundle, conversion, Line(chosen.map.name, spot.file, *spot.place))
 
         return explain
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from transforms.fhir.elements import children, resource_types
 from transforms.mapping.arrangement import Site
 from transforms.mapping.definition import Make, Rule, SegmentMap
+from transforms.mapping.places import Source
 from transforms.mapping.results import BY_TYPE, IDENTITIES, Identity
 from transforms.mapping.targets import fields_read, reads_many
 
@@ -106,3 +107,22 @@ def widest_of(made: Iterable[Made]) -> dict[str, int]:
         for segment, number in places:
             widest[segment] = max(widest.get(segment, 0), number)
     return widest
+
+
+def parted_of(made: Iterable[Made]) -> dict[tuple[str, int], frozenset[int]]:
+    """Fields that are read by parts only, by every rule that reads them: the components some rule takes."""
+    taken: dict[tuple[str, int], set[int]] = {}
+    whole: set[tuple[str, int]] = set()
+    for each in made:
+        for _, rule in each.rules:
+            whole |= {(place.segment, place.field) for place in rule.drop}
+            for case in rule.cases:
+                action = case.action
+                whole |= {(value.segment, value.field) for _, value in action.withs if isinstance(value, Source)}
+                for place in action.sources:
+                    key = (place.segment, place.field)
+                    if place.component or action.codes and not action.function:
+                        taken.setdefault(key, set()).add(place.component or 1)
+                    else:
+                        whole.add(key)
+    return {key: frozenset(components) for key, components in taken.items() if key not in whole}

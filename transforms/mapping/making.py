@@ -21,7 +21,8 @@ from transforms.mapping.compiler import Frame, RuleWriter
 from transforms.mapping.conversion import GENERATED, NULL, SKIP, Line
 from transforms.mapping.definition import Make, MessageMap, Rule, SegmentMap
 from transforms.mapping.kit import Kit
-from transforms.mapping.made import Made, manifold_of, widest_of
+from transforms.mapping.made import Made, manifold_of, parted_of, widest_of
+from transforms.mapping.provenance import trace_shared
 from transforms.mapping.references import contain, hold, keep_form, place_shared, refer, share
 from transforms.mapping.targets import json_names
 from transforms.mapping.writing import Code
@@ -44,6 +45,7 @@ PREFACE = {
     "MATCHES": matches,
     "VALUED": valued,
     "PIECE": piece,
+    "TRACE_SHARED": trace_shared,
 }
 LOCALS = "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; COMP = S.component; ESC = S.escape; NAME = S.name; ISSUER = S.issuer"
 TRACED = "; TRACE = S.trace.append"
@@ -74,7 +76,7 @@ class _ModuleWriter:
         self.map, self.kit, self.explain = message_map, kit, explain
         self.made = [Made(index, make, maps) for index, make in enumerate(message_map.makes)]
         self.named = {each.make.name: each for each in self.made}
-        self.manifold = manifold_of(self.made)
+        self.manifold, self.parted = manifold_of(self.made), parted_of(self.made)
         self.code = Code()
         self.code.names.update(PREFACE)
 
@@ -114,7 +116,7 @@ class _ModuleWriter:
         if make.into:
             made.link(make.into.partition(".")[0], False)
         head, rules = self._shares_of(made)
-        frame = Frame(make.type, "out", made.own, self.manifold, made.grown, self.explain)
+        frame = Frame(make.type, "out", made.own, self.manifold, self.parted, made.grown, self.explain)
         every = [rule for _, rule in made.rules]
         writer = RuleWriter(code, self.kit, frame, rules, every)
         heading = RuleWriter(code, self.kit, replace(frame, out="base", masks=(), grown=frozenset()), head, every)
@@ -140,6 +142,10 @@ class _ModuleWriter:
             with code.block(f"if not {writer.condition(make.when)}:"):
                 code.put("continue")
         self._begin(made)
+        if self.explain and made.resource:
+            read = made.identity.reads if made.identity else ()
+            places = "".join(f"(i{segment}, {number}), " for segment, number in read if segment in made.identity.segments)
+            code.put(f"TRACE((out, None, None, {code.constant(code.line, 'L')}, ({places})))")
         reset = self._hole()
         writer.write()
         code.line = own_line
@@ -223,10 +229,6 @@ class _ModuleWriter:
             code.put("uid = NAME(key); url = 'urn:uuid:' + uid")
             named = ", 'identifier': [{'system': ISSUER, 'value': uid} if ISSUER else {'value': uid}]" if made.grown else ""
             code.put(f"home = out = {{'resourceType': {make.type!r}, 'id': uid{named}{base}}}")
-            if self.explain:
-                places = "(" + "".join(f"(i{name}, 0), " for name in identity.segments) + ")"
-                for name, start in (("id", "None"), *((("identifier", "0"),) if made.grown else ())):
-                    code.put(f"TRACE((out, {name!r}, {start}, {code.constant(code.line, 'L')}, {places}))")
         with code.block("else:"):
             code.put(f"home = out = {{'resourceType': {make.type!r}{base}}}")
 

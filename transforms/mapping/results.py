@@ -30,6 +30,7 @@ class Identity:
     links: tuple[str, ...] = ()
     owned: bool = True
     counted: bool = False
+    reads: tuple[tuple[str, int], ...] = ()  # what the key is made of, for `explain`
 
 
 # numbers with their authorities
@@ -218,16 +219,18 @@ def by_identifier(conversion: Conversion, node: int) -> None:
     return None
 
 
+_RESULT = (("OBX", 21), ("OBX", 3), ("OBX", 4))
+
 IDENTITIES: dict[str, Identity] = {
-    "report": Identity(report, ("OBR", "ORC", "SPM"), counted=True),
-    "observation": Identity(observation, ("OBX",), ("report",), counted=True),
-    "specimen_observation": Identity(specimen_observation, ("OBX", "SPM"), ("report",), counted=True),
-    "document": Identity(document, ("OBX",), ("report",), counted=True),
-    "specimen": Identity(specimen, ("SPM",)),
+    "report": Identity(report, ("OBR", "ORC", "SPM"), counted=True, reads=(("OBR", 3), ("ORC", 3), ("OBR", 2), ("ORC", 2), ("OBR", 4))),
+    "observation": Identity(observation, ("OBX",), ("report",), counted=True, reads=_RESULT),
+    "specimen_observation": Identity(specimen_observation, ("OBX", "SPM"), ("report",), counted=True, reads=(("SPM", 2), *_RESULT)),
+    "document": Identity(document, ("OBX",), ("report",), counted=True, reads=_RESULT),
+    "specimen": Identity(specimen, ("SPM",), reads=(("SPM", 2),)),
     "provenance": Identity(provenance, ("PID",)),
-    "patient": Identity(patient, ("PID",), owned=False),
-    "encounter": Identity(encounter, ("PV1",), owned=False),
-    "order": Identity(order, ("OBR", "ORC"), owned=False),
+    "patient": Identity(patient, ("PID",), owned=False, reads=(("PID", 3),)),
+    "encounter": Identity(encounter, ("PV1",), owned=False, reads=(("PV1", 19),)),
+    "order": Identity(order, ("OBR", "ORC"), owned=False, reads=(("OBR", 2), ("ORC", 2))),
     "by_identifier": Identity(by_identifier, (), owned=False),
     "nothing": Identity(nothing, (), owned=False),
 }
