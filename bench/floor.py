@@ -36,7 +36,7 @@ class Committer(threading.Thread):
         super().__init__(daemon=True)
         self._loop, self._queue, self._pack = loop, queue.SimpleQueue(), zstandard.ZstdCompressor(1).compress
         self._db = apsw.Connection(str(path))
-        self._db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;" + SQL)
+        self._db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;" + SQL).fetchall()
         self._next = 0
 
     def write(self, kind: str, row: tuple) -> asyncio.Future:
