@@ -110,12 +110,16 @@ def test_killed_before_a_real_receiver(tmp_path: Path, background: Background) -
     """Into a FHIR server nobody here wrote: every patient and every result once by identifier, each in its last version."""
     dice = random.Random(7)
     with FhirServer() as server:
-        mortal = Mortal(tmp_path, background, server.url, lambda: 0, most_open=900)
+        more = [0]  # the feed goes on a little in each life
+        mortal = Mortal(tmp_path, background, server.url, lambda: more[0], most_open=150)
         mortal.feed.start()
         try:
             for point in ("after_commit", "before_send", "after_send", "before_response", "after_response", "before_settle", "after_settle"):
-                mortal.die_of(point, dice.randrange(1, 40))
+                mortal.engine.kill()
+                more[0] += 80
+                mortal.die_of(point, 1 if "commit" in point else dice.randrange(1, 40))
             for _ in range(5):
+                more[0] += 80
                 mortal.start()
                 time.sleep(dice.uniform(0.1, 0.8))
                 mortal.engine.kill()
