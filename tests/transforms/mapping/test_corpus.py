@@ -195,15 +195,14 @@ def facts_of_patient(pid: hl7.Segment) -> Iterator[tuple[Fact, str]]:
     for repetition in repetitions(pid, 3):
         yield Fact("PID-3", part(repetition, 1)), "identifier"
     for repetition in repetitions(pid, 5):
-        for place in (1, 2, 3):
-            yield from ((Fact("PID-5", plain(piece)), "name") for piece in (repetition[place - 1] if place <= len(repetition) else []) if piece)
+        for pieces in repetition[:3]:
+            yield from ((Fact("PID-5", plain(piece)), "name") for piece in pieces if piece)
     if whole(pid, 7):
         yield Fact("PID-7", whole(pid, 7)[:8]), "birthDate"
     if whole(pid, 8):
         yield Fact("PID-8", SEX.get(whole(pid, 8).split("^")[0], "")), "gender"
     for repetition in repetitions(pid, 11):
-        for place in (1, 2, 3, 4, 5, 6):
-            pieces = repetition[place - 1] if place <= len(repetition) else []
+        for pieces in repetition[:6]:
             yield from ((Fact("PID-11", plain(piece)), "address") for piece in pieces if piece and piece != '""')
     for number in (13, 14):
         for repetition in repetitions(pid, number):
@@ -253,11 +252,9 @@ class Tally:
             self.missing[fact.place].append(f"{name}: {fact.text[:60]}")
 
     def table(self) -> str:
-        rows = [f"{place:8} {self.all[place] - len(self.missing[place]):6} of {self.all[place]:6}  {self.share(place):.4f}" for place in sorted(self.all)]
-        return "\n".join(["fact      found of  there", *rows, f"all      {self.total - self.lost:6} of {self.total:6}  {1 - self.lost / self.total:.4f}"])
-
-    def share(self, place: str) -> float:
-        return 1 - len(self.missing[place]) / self.all[place]
+        rows = [("all", self.total - self.lost, self.total)]
+        rows = [*((place, self.all[place] - len(self.missing[place]), self.all[place]) for place in sorted(self.all)), *rows]
+        return "\n".join(f"{place:8} {found:6} of {there:6}  {found / there:.4f}" for place, found, there in rows)
 
     @property
     def total(self) -> int:
@@ -286,8 +283,8 @@ def search(each: Converted, tally: Tally) -> None:
             left = {path for path in each.leftover if path.startswith((f"OBX[{position}]-", "OBX-"))}
             result = look(observed, list(facts_of_obx(segment)), {re.sub(r"\[[0-9]+\]|\..*", "", path) for path in left}, tally, each.name)
         elif name == "NTE" and whole(segment, 3) and before in ("OBX", "OBR", "SPM"):
-            fact = Fact("NTE-3", whole(segment, 3))
-            tally.count(says([resource.get("note") for resource in ([result] if result else resources)], fact.text) or says(resources, fact.text), fact, each.name)
+            fact, holders = Fact("NTE-3", whole(segment, 3)), [result] if result and before == "OBX" else resources
+            tally.count(says([[holder.get("note"), holder.get("extension")] for holder in holders], fact.text), fact, each.name)
         elif name == "PID":
             look_anywhere(of_type["Patient"], facts_of_patient(segment), tally, each.name)
         elif name == "OBR":

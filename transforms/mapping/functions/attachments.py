@@ -1,4 +1,4 @@
-"""Documents inside a field: ED and RP as Attachment (v2-to-FHIR, ED[Attachment], RP[Attachment]; the `https://` of their extension URLs is wrong).
+"""Documents inside a field: ED and RP as Attachment (v2-to-FHIR, ED[Attachment], RP[Attachment]).
 
 What the field says it is, is checked against the first bytes: a PDF sent as text stays a PDF.
 """
@@ -34,7 +34,10 @@ _SUBTYPES = {
     "SGML": "text/sgml", "PICT": "image/x-pict", "FAX": "image/g3fax", "ZIP": "application/zip", "CDA": "application/xml",
 }  # fmt: skip
 """ED.3 and RP.4 (table 0291) as media types, in the spellings that are sent."""
-_MAIN = {"APPLICATION": "application", "AUDIO": "audio", "IMAGE": "image", "IM": "image", "TEXT": "text", "TX": "text", "VIDEO": "video", "FT": "text"}
+_MAIN = {
+    "APPLICATION": "application", "AUDIO": "audio", "IMAGE": "image", "IM": "image", "TEXT": "text", "TX": "text", "FT": "text",
+    "VIDEO": "video",
+}  # fmt: skip
 
 
 @function("attachment", gives="Attachment")

@@ -27,7 +27,10 @@ Codes = Mapping[str | None, Any]
 
 @function("codeable_concept", gives="CodeableConcept", memo=True)
 def codeable_concept(text: str, r: Reading, codes: Codes | None = None, table: str = "") -> dict[str, Any] | None:
-    """CWE as CodeableConcept; `codes` adds what a table makes of the first code, `table` (four digits) is the system of a code without one, if it has it."""
+    """CWE as CodeableConcept.
+
+    `codes` adds what a table makes of the first code; `table` (four digits) is the system of a code without one, if it has the code.
+    """
     parts = components(text, r, 22)
     said = _said(parts, r)
     codings = _codings(parts, r, table, said, bool(codes or table))
@@ -67,7 +70,7 @@ def system_of(name: str, oid: str, r: Reading) -> str:
 
 
 def _codings(parts: list[str], r: Reading, table: str, said: str, bound: bool) -> list[dict[str, Any]]:
-    """A Coding for each triplet; a text without a code is one, too, unless it is what the concept's text says.  `bound`: to a table of HL7's."""
+    """A Coding for each triplet; a text without a code is one, too, unless the concept's text says it.  `bound`: to a table of HL7's."""
     codings = []
     for places in _TRIPLETS:
         code, display = parts[places[0]], parts[places[1]]

@@ -26,7 +26,8 @@ def address(text: str, r: Reading, use: str = "") -> dict[str, Any] | None:
     _say_purpose(made, reading(parts[6], r), use)
     if lines := _lines(parts, r):
         made["line"] = lines
-    for name, raw in (("city", parts[2]), ("district", _county(parts[8], r)), ("state", parts[3]), ("postalCode", parts[4]), ("country", parts[5])):
+    county = _county(parts[8], r)
+    for name, raw in (("city", parts[2]), ("district", county), ("state", parts[3]), ("postalCode", parts[4]), ("country", parts[5])):
         if raw and (said := reading(raw, r)):
             made[name] = said
     if period := period_of(parts[11].replace(r.subcomponent, r.component), parts[12], parts[13], r):

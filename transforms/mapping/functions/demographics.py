@@ -18,7 +18,8 @@ _ETHNICITIES = frozenset(("2135-2", "2186-5"))
 _SAID = {
     "1002-5": "American Indian or Alaska Native", "2028-9": "Asian", "2054-5": "Black or African American",
     "2076-8": "Native Hawaiian or Other Pacific Islander", "2106-3": "White",
-    "2135-2": "Hispanic or Latino", "2186-5": "Not Hispanic or Latino", "H": "Hispanic or Latino", "N": "Not Hispanic or Latino", "U": "Unknown",
+    "2135-2": "Hispanic or Latino", "2186-5": "Not Hispanic or Latino",
+    "H": "Hispanic or Latino", "N": "Not Hispanic or Latino", "U": "Unknown",
 }  # fmt: skip
 """Displays of CDC's categories and of HL7 table 0189."""
 _CATEGORY_OF = {"H": "2135-2", "N": "2186-5"}

@@ -1,4 +1,4 @@
-"""Identifiers: CX, EI, EIP, DLN, PLN, ST (v2-to-FHIR, CX[Identifier], EI[Identifier-System], DLN[Identifier]; rule: an identifier needs a system).
+"""Identifiers: CX, EI, EIP, DLN, PLN, ST (v2-to-FHIR, CX[Identifier], EI[Identifier-System], DLN[Identifier]).
 
 The assigning authority becomes `system` (universal id, the site's table, the site's prefix: transforms.mapping.identity)
 and its namespace the assigner's display; the guide's bare namespaces and assigners without system are not followed.
@@ -60,9 +60,8 @@ def identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
 
 def add_check_digit(made: dict[str, Any], digit: str, scheme: str, r: Reading) -> None:
     """CX.2 and CX.3 as the extensions of HL7's that hold them."""
-    kept = [
-        extension(name, "String", reading(raw, r)) for name, raw in (("identifier-checkDigit", digit), ("namingsystem-checkDigit", scheme)) if raw
-    ]
+    said = (("identifier-checkDigit", digit), ("namingsystem-checkDigit", scheme))
+    kept = [extension(name, "String", reading(raw, r)) for name, raw in said if raw]
     if kept:
         made["extension"] = kept
 

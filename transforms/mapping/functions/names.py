@@ -51,13 +51,6 @@ def name_text(text: str, r: Reading) -> str | None:
     return " ".join(part for part in (reading(parts[4], r), *ordered, reading(parts[3], r)) if part) or None
 
 
-@function("short_name", gives="HumanName", memo=True)
-def short_name(text: str, r: Reading) -> dict[str, Any] | None:
-    """CNN or the name in NDL, already taken apart: number^family^given^further^suffix^prefix."""
-    parts = components(text, r, 7)
-    return _name(parts[1], parts[2:4], parts[5], (parts[4], parts[6]), r) or None
-
-
 def _name(family: str, given: list[str], prefix: str, suffixes: tuple[str, ...], r: Reading) -> dict[str, Any]:
     """A HumanName of raw parts, empty ones left out."""
     name: dict[str, Any] = {}

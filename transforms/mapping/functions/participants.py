@@ -18,7 +18,15 @@ from transforms.mapping.reading import Reading
 
 @function("participant", gives="PractitionerRole", memo=True)
 def participant(
-    text: str, r: Reading, role: str = "", specialty: str = "", organization: str = "", location: str = "", telecom: str = "", start: str = "", end: str = ""
+    text: str,
+    r: Reading,
+    role: str = "",
+    specialty: str = "",
+    organization: str = "",
+    location: str = "",
+    telecom: str = "",
+    start: str = "",
+    end: str = "",
 ) -> dict[str, Any] | None:
     """PRT's person as PractitionerRole, with what the same segment says of role, specialty, organization, place, telephone and time."""
     person = practitioner(text, r)

@@ -1,5 +1,6 @@
-"""People and organizations named in a field, as resources: XCN, CNN, NDL, XON, HD (v2-to-FHIR, XCN[Practitioner], XON[Organization], HD[Organization]).
+"""People and organizations named in a field, as resources: XCN, CNN, NDL, XON, HD.
 
+It follows v2-to-FHIR, XCN[Practitioner], NDL[PractitionerRole], XON[Organization], CWE[Organization], HD[Organization].
 A function makes the resource; whether it becomes an entry, is contained or only named is decided by its identifier (an
 identifier with a system is one a server can be asked for).  XCN is a Practitioner, never a PractitionerRole.
 """
@@ -138,7 +139,7 @@ def organization_at(text: str, r: Reading) -> dict[str, Any] | None:
 
 @function("organization_of_code", gives="Organization", memo=True)
 def organization_of_code(text: str, r: Reading) -> dict[str, Any] | None:
-    """CWE naming an organization (OBX-15): its code as identifier, under a known code system or an assigning authority; its text as name."""
+    """CWE naming an organization (OBX-15): its code as identifier of a known system or an authority, its text as name."""
     parts = [reading(part, r) for part in components(text, r, 9)]
     code, name, scheme = parts[0], parts[8] or parts[1], parts[2]
     if not (code or name):

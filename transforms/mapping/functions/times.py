@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from transforms.hl7.timestamps import AMBIGUOUS, COARSE, NONEXISTENT, UNZONED, Converted, fhir_date, fhir_datetime, fhir_instant, fhir_time, parse_dtm
+from transforms.hl7.timestamps import AMBIGUOUS, COARSE, NONEXISTENT, UNZONED, Converted
+from transforms.hl7.timestamps import fhir_date, fhir_datetime, fhir_instant, fhir_time, parse_dtm
 from transforms.mapping.functions.composites import NULL, components, left_beyond, reading
 from transforms.mapping.functions.registry import function, predicate
 from transforms.mapping.functions.texts import joined_text, positive_integer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,7 +13,7 @@ from transforms.mapping.functions.registry import functions
 from transforms.mapping.options import MapOptions
 from transforms.mapping.reading import Reading
 
-Converter = Callable[..., Any]
+Authorities = dict[tuple[str, str, str], str]
 
 
 class Field:
@@ -23,7 +22,7 @@ class Field:
     def __init__(self) -> None:
         self.reading: Reading | None = None
 
-    def __call__(self, name: str, text: str, *, authorities: dict[tuple[str, str, str], str] | None = None, offset: str = "+0100", **withs: Any) -> Any:
+    def __call__(self, name: str, text: str, *, authorities: Authorities | None = None, offset: str = "+0100", **withs: Any) -> Any:
         identity = Identity(base="https://site.example/ids", authorities=authorities or {})
         context = Context(received=datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), identity=identity)
         self.reading = Reading(Delimiters(), context, MapOptions(), sender=("LAB", "HOSP"), version="2.5.1", offset=offset)

@@ -11,7 +11,8 @@ CORE = "http://hl7.org/fhir/StructureDefinition/"
 def test_an_identifier_has_a_system(field: Any) -> None:
     """By universal id, by the site's table, or under the site's prefix; never a bare namespace."""
     made = field("identifier", "123^^^HOSP&1.2.3&ISO^MR")
-    assert made == {"type": {"coding": [{"system": V2_0203, "code": "MR"}]}, "system": "urn:oid:1.2.3", "value": "123", "assigner": {"display": "HOSP"}}
+    kind = {"coding": [{"system": V2_0203, "code": "MR"}]}
+    assert made == {"type": kind, "system": "urn:oid:1.2.3", "value": "123", "assigner": {"display": "HOSP"}}
     assert field("identifier", "9^^^WARD")["system"] == "https://site.example/ids/HOSP/WARD"
     table = {("*", "*", "WARD"): "https://ward.example"}
     assert field("identifier", "9^^^WARD", authorities=table)["system"] == "https://ward.example"
@@ -54,7 +55,8 @@ def test_a_kind_of_name_fhir_does_not_know_stays_a_code(field: Any) -> None:
     """A pseudonym of table 0200 has no use of FHIR's."""
     made = field("human_name", "X^Y^^^^^S")
     assert "use" not in made
-    assert made["_use"]["extension"][0]["valueCodeableConcept"]["coding"] == [{"system": "http://terminology.hl7.org/CodeSystem/v2-0200", "code": "S"}]
+    kept = made["_use"]["extension"][0]["valueCodeableConcept"]["coding"]
+    assert kept == [{"system": "http://terminology.hl7.org/CodeSystem/v2-0200", "code": "S"}]
 
 
 def test_a_practitioner_by_number_or_by_name(field: Any) -> None:
@@ -104,7 +106,8 @@ def test_addresses(field: Any) -> None:
     """Lines, parts and use; a type FHIR does not know stays a code."""
     made = field("address", "1 Main St^Apt 2^Town^ST^12345^USA^H^^County")
     assert made == {
-        "use": "home", "line": ["1 Main St", "Apt 2"], "city": "Town", "district": "County", "state": "ST", "postalCode": "12345", "country": "USA",
+        "use": "home", "line": ["1 Main St", "Apt 2"], "city": "Town", "district": "County", "state": "ST",
+        "postalCode": "12345", "country": "USA",
     }  # fmt: skip
     assert field("address", "1 St^^^^^^M") == {"type": "postal", "line": ["1 St"]}
     assert "_use" in field("address", "1 St^^^^^^BR")

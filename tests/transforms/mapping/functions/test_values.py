@@ -49,7 +49,8 @@ def test_composites_without_a_place_are_lines_of_text(field: Any) -> None:
 def test_the_sub_identifier_has_an_extension_of_its_own(field: Any) -> None:
     """OBX-4 as ST and as OG."""
     assert field("sub_id", "1")["extension"] == [{"url": "original-sub-identifier", "valueString": "1"}]
-    assert [each["url"] for each in field("sub_id", "1.a^2^3^x")["extension"]] == ["original-sub-identifier", "group", "sequence", "identifier"]
+    names = [each["url"] for each in field("sub_id", "1.a^2^3^x")["extension"]]
+    assert names == ["original-sub-identifier", "group", "sequence", "identifier"]
     assert len(field("sub_id", "1^b")["extension"]) == 1
     assert field.left == [2]
 
