@@ -36,7 +36,7 @@ def codeable_concept(text: str, r: Reading, codes: Codes | None = None, table: s
     codings = _codings(parts, r, table, said, bool(codes or table))
     if codes and (mapped := _mapped(codes, parts, r)):
         codings = [mapped, *(each for each in codings if _says_more(each, mapped))]
-    elif codes and len(codings) == 1 and set(codings[0]) == {"code"} and not said:
+    elif codes and not (said or parts[2]) and len(codings) == 1 and set(codings[0]) == {"code"}:
         return {"text": codings[0]["code"]}  # a bare code its own table does not know
     concept: dict[str, Any] = {"coding": codings} if codings else {}
     if said:
