@@ -167,7 +167,7 @@ class Sink:
                 self._take(json.loads(await reader.readexactly(size)))
                 await asyncio.sleep(self.delay)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n" % len(ANSWER) + ANSWER)
-        except (asyncio.IncompleteReadError, OSError):
+        except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             writer.close()
 
     def _take(self, bundle: dict[str, Any]) -> None:
