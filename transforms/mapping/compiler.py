@@ -395,11 +395,11 @@ class RuleWriter:
     def _store_beside(self, rule: Rule, found: Located, plan: CallPlan, name: str, sources: tuple[Source, ...]) -> None:
         """A primitive and what stands beside it: `v` ends in (value, beside)."""
         holder = self._holder(found)
-        self._put(rule, found, holder, name, "v[-2]", sources)
         beside = f"'_' + {name}" if plan.properties is not None else repr("_" + name.strip("'"))
+        with self.code.block("if v[-2] is not None:"):
+            self._put(rule, found, holder, name, "v[-2]", sources)
         with self.code.block("if v[-1] is not None:"):
-            self.code.put(f"{holder}[{beside}] = v[-1]")
-            self._trace(holder, beside, "None", sources)
+            self._put(rule, found, holder, beside, "v[-1]", sources)
 
     def _store_each(self, action: Action, found: Located, value: str, sources: tuple[Source, ...]) -> None:
         """One element of the list `action.each_of` for every value."""

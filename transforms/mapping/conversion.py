@@ -44,7 +44,7 @@ class Conversion(Reading):
 
     __slots__ = (
         "rows", "used", "plan", "entries", "urls", "outs", "refs", "keys", "ids", "ordinals", "leftover", "aliases",
-        "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical", "message", "lengths",
+        "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical", "pending", "message", "lengths",
     )  # fmt: skip
 
     message: Message
@@ -66,6 +66,7 @@ class Conversion(Reading):
     forms: list[dict[str, Any] | None]  # nodes that are no entry: the resource to be contained
     odd: list[int]  # OBX that may have to be joined or split, or say no value
     logical: list[dict[str, Any] | None]  # the same nodes: a reference by identifier (rule 7)
+    pending: dict[int, tuple[tuple[int, int], ...]]  # nodes nobody holds yet: segments and what was read of them
     noted: set[tuple[str, str, int]]  # what was noted of which field
     repeated: set[int]  # remarks said again in this message
     weak: list[int]  # nodes known by their place in the message only (rule 2)

@@ -133,7 +133,7 @@ class _SegmentRunner:
         return _bare(made, conversion), leftover, notes
 
     def _converter(self, options: MapOptions) -> Converter:
-        make = Make("made", self._map.type, self._map.spot, (ALL,), (self._map.name,), identify="nothing")
+        make = Make("made", self._map.type, self._map.spot, (ALL,), (self._map.name,), identify="alone")
         message_map = MessageMap("test", self._map.spot, (), "", "", (make,))
         module = write_module(message_map, self._maps, replace(self._kit, options=options), explain=False)
         converter = self._converters[options] = Converter(message_map, module, options, arrange=_one_group)

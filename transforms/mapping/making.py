@@ -152,8 +152,7 @@ class _ModuleWriter:
         self._links(made, "out")
         self._complete(made, writer)
         self._finish(made)
-        for name in made.own:
-            code.put(f"U[i{name}] |= u{name}")
+        self._settle(made)
         code.line = None
         made.see(writer.segments | heading.segments, writer.lengths)
         depth = code.depth
@@ -169,6 +168,19 @@ class _ModuleWriter:
             self._fill(rows, self._rows(made, writer.segments, set(made.segments), writer.static), depth)
         self._fill(reset, writer.reset() or "pass", depth)
         code.depth = 1
+
+    def _settle(self, made: Made) -> None:
+        """What was read counts as read; of what is no entry only when somebody holds it."""
+        if not made.own:
+            return
+        marks = "; ".join(f"U[i{name}] |= u{name}" for name in made.own)
+        if made.identity is None or made.identity.counted:
+            self.code.put(marks)
+            return
+        with self.code.block("if S.forms[n] is None:"):
+            self.code.put(marks)
+        with self.code.block("else:"):
+            self.code.put("S.pending[n] = (" + "".join(f"(i{name}, u{name}), " for name in made.own) + ")")
 
     def _hole(self) -> int:
         """A line to be filled when it is known what must stand there."""
@@ -247,7 +259,7 @@ class _ModuleWriter:
             if child.min and name not in late and name not in certain and written & {name, *json_names(make.type, name)}:
                 writer.needs(name)
         if make.into or make.type not in OWN_WEIGHT:
-            known = frozenset(writer.constant_keys | {name for name, _ in make.link})
+            known = frozenset(writer.constant_keys | {name for name, _ in make.link if made.rules})
             with self.code.block(f"if out.keys() <= {self.code.constant(known)}:"):
                 self.code.put("continue")
 
@@ -274,25 +286,32 @@ class _ModuleWriter:
         inside = self.named[other].identity is not None and not self.named[other].identity.counted
         allowed = self.named[other].make.contain_in
         contained = inside and (allowed is None or made.make.name in allowed)
+        home = "out" if (name, wanted) in self._late_links(made) else "home"
         by_number = f" or S.logical[{local}]" if inside and not contained else ""
         if many:
-            form = "(S.forms[j] and HOLD(out, S.forms[j]))" if contained else "S.logical[j]" if inside else "None"
+            form = f"(S.forms[j] and HOLD(S, {home}, j))" if contained else "S.logical[j]" if inside else "None"
             code.put(f"v = [x for x in [N[j] or {form} for j in {local}] if x is not None]")
             with code.block("if v:"):
                 code.put(f"out[{name!r}] = [*out.get({name!r}, ()), *v]")
                 self._trace("out", name, "0")
             return
         if not made.grouped or into == "base":
-            code.put(f"v = N[{local}]{by_number}" + (f" or (S.forms[{local}] and HOLD(out, S.forms[{local}]))" if contained and not made.grouped else ""))
+            code.put(f"v = N[{local}]{by_number}" + (f" or (S.forms[{local}] and HOLD(S, {home}, {local}))" if contained and not made.grouped else ""))
             self._tie(into, name, target)
         elif contained:
             with code.block(f"if N[{local}] is None and S.forms[{local}] is not None:"):
-                code.put(f"v = HOLD(out, S.forms[{local}])")
+                code.put(f"v = HOLD(S, {home}, {local})")
                 self._tie(into, name, target)
 
     def _tie(self, into: str, name: str, target: Element) -> None:
-        with self.code.block("if v is not None:"):
-            self.code.put(f"{into}[{name!r}] = " + (f"[*{into}.get({name!r}, ()), v]" if target.many else "v"))
+        """Put the reference `v` into an element, which may stand in another."""
+        code = self.code
+        with code.block("if v is not None:"):
+            *around, name = name.split(".")
+            for each in around:
+                code.put(f"y = {into}[{each!r}] = {{**{into}.get({each!r}, NOTHING)}}")
+                into = "y"
+            code.put(f"{into}[{name!r}] = " + (f"[*{into}.get({name!r}, ()), v]" if target.many else "v"))
             self._trace(into, name, "0" if target.many else "None")
 
     def _trace(self, holder: str, name: str, start: str) -> None:

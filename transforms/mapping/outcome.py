@@ -11,6 +11,7 @@ from typing import Any
 
 from transforms.document import Part, ReportFact
 from transforms.mapping.arrangement import column, link_column
+from transforms.mapping.documents import share_documents
 from transforms.mapping.making import Module
 from transforms.mapping.moments import comparable
 from transforms.mapping.preparation import Steps
@@ -54,6 +55,7 @@ class Outcome:
         self._sites = module.sites
         self._names = {site.name: index for index, site in enumerate(module.sites)}
         self._patient = next((i for i, make in enumerate(module.makes) if make.type == "Patient" and not make.into), -1)
+        self._documents = next((i for i, make in enumerate(module.makes) if make.type == "DocumentReference" and not make.into), -1)
         self._reports = self._find_reports(module)
 
     def _find_reports(self, module: Module) -> _Reports | None:
@@ -74,6 +76,9 @@ class Outcome:
         for node in conversion.weak:
             if (out := conversion.outs[node]) is not None and "meta" not in out:
                 out["meta"] = MESSAGE_ONLY
+        if self._documents >= 0 and steps[self._documents]:
+            made = [conversion.outs[step[0]] for step in steps[self._documents]]
+            share_documents(conversion, [each for each in made if each is not None])
         reports = self._reports
         if reports is not None:
             rows = conversion.rows
@@ -199,7 +204,7 @@ def _entries(conversion: Conversion, part: int) -> tuple[int, ...]:
 def _references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, each in value.items():
-            if key == "reference" and isinstance(each, str):
+            if key in ("reference", "url") and isinstance(each, str):
                 yield each
             else:
                 yield from _references(each)

@@ -95,9 +95,12 @@ def _shared_inside(value: Any, name: Callable[[str], str], inner: list[Shared]) 
     return [_shared_inside(each, name, inner) for each in value] if isinstance(value, list) else value
 
 
-def hold(home: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
-    """A reference to a resource that is put inside `home`."""
+def hold(conversion: Conversion, home: dict[str, Any], node: int) -> dict[str, Any]:
+    """A reference to what is no entry, put inside `home`; only now what was read for it counts as read."""
+    form = conversion.forms[node]
     contain(home, form)
+    for position, mask in conversion.pending.get(node, ()):
+        conversion.used[position] |= mask
     return {"reference": f"#{form['id']}"}
 
 
@@ -121,8 +124,25 @@ def place_shared(conversion: Conversion, node: int, out: dict[str, Any], known: 
     conversion.ids[node] = uid
     conversion.refs[node] = {"reference": url}
     if url in conversion.urls:
-        return conversion.entries[conversion.urls[url]]["resource"] != out
+        return not _merged(conversion.entries[conversion.urls[url]]["resource"], out)
     conversion.urls[url] = len(conversion.entries)
     request = {"method": "POST", "url": out["resourceType"], "ifNoneExist": criterion(system, value)}
     conversion.entries.append({"fullUrl": url, "resource": out, "request": request})
     return False
+
+
+def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:
+    """Put into a resource what another one with its number says beside it; whether nothing of that is lost.
+
+    Two orders of one number may be for two tests: the second test's name is in its report.
+    """
+    lost = False
+    for key, value in twin.items():
+        own = first.get(key)
+        if own is None:
+            first[key] = value
+        elif own != value and isinstance(own, list) and isinstance(value, list):
+            first[key] = [*own, *(each for each in value if each not in own)]
+        elif own != value and key != "code":
+            lost = True
+    return not lost

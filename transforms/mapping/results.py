@@ -233,6 +233,7 @@ IDENTITIES: dict[str, Identity] = {
     "order": Identity(order, ("OBR", "ORC"), owned=False, reads=(("OBR", 2), ("ORC", 2))),
     "by_identifier": Identity(by_identifier, (), owned=False),
     "nothing": Identity(nothing, (), owned=False),
+    "alone": Identity(nothing, (), owned=False, counted=True),  # nothing refers to it: a map's own test
 }
 
 BY_TYPE = {

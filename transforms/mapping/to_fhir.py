@@ -111,6 +111,9 @@ class Converter:
         rows = [text.split(separator) for text in texts]
         header = rows[0]
         header.insert(1, separator)
+        component = delimiters.component
+        if message.text.find(separator + component, 9) >= 0:
+            _blank_delimiters(rows, component + delimiters.repetition + delimiters.subcomponent)
         key = (header[9] if len(header) > 9 else "", tuple(names))
         planned = self._plans.get(key) or self._planned(key, message)
         plan = planned.plan
@@ -140,7 +143,7 @@ class Converter:
         conversion.notes, conversion.remarks, conversion.entries = [], [], []
         conversion.urls, conversion.ordinals, conversion.aliases, conversion.originals = {}, {}, {}, {}
         conversion.leftover, conversion.trace, conversion.weak = [], [], []
-        conversion.noted, conversion.repeated = set(), set()
+        conversion.noted, conversion.repeated, conversion.pending = set(), set(), {}
         nodes = plan.nodes + 1
         conversion.outs, conversion.refs = [None] * nodes, [None] * nodes
         conversion.forms, conversion.logical = [None] * nodes, [None] * nodes
@@ -238,6 +241,12 @@ class AnyConverter:
     def run(self, message: Message, context: Context) -> tuple[Converted, Conversion]:
         """Convert one message, and give what is known of how it went."""
         return self.of(message).run(message, context)
+
+
+def _blank_delimiters(rows: list[list[str]], delimiters: str) -> None:
+    """Fields of nothing but delimiters say nothing: make them empty, but MSH-2."""
+    for index, row in enumerate(rows):
+        rows[index] = [each if not each or number < 3 and index == 0 or each.strip(delimiters) else "" for number, each in enumerate(row)]
 
 
 def _blamed(error: Exception, conversion: Conversion) -> MessageError:
