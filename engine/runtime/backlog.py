@@ -19,7 +19,7 @@ from engine.runtime.versions import Unrunnable
 from engine.store.records import DeliveryRow, MessageRow
 
 PAGE = 100  # messages read at once
-BYTES = 16 * 2**20  # of messages as received, in memory for one destination; what is made of them is several times that
+BYTES = 32 * 2**20  # of documents that memory holds for one destination, about
 TURN = 8  # messages taken up before the loop may do something else
 ASIDE = 256  # newcomers that may wait for the reader to come to them
 PATIENCE = 1.0  # seconds before a store that could not be read is read again

@@ -23,6 +23,8 @@ from transforms.hl7.message import Message
 from transforms.hl7.readers import reader
 from transforms.pipeline import Filtered
 
+ENTRY = 6000  # bytes of memory that an entry of a bundle takes, about: measured
+
 LaneOf = Callable[[Message], str | None]
 
 
@@ -101,11 +103,12 @@ class Dispatch:
     def _parts(self, name: str, document: Document, message: Message | None) -> list[Delivery]:
         parts, chosen = document.parts, self._lanes[name]
         lane = (chosen(message) or "") if chosen is not None and message is not None else None
+        weight = _weight(document, message) // len(parts)
         if len(parts) == 1:
             part = parts[0]
-            return [Delivery(name, 0, self._lane(lane, part.lane, message), document, part.hold)]
+            return [Delivery(name, 0, self._lane(lane, part.lane, message), document, part.hold, weight)]
         return [
-            Delivery(name, index, self._lane(lane, part.lane, message), replace(document, parts=(part,)), part.hold)
+            Delivery(name, index, self._lane(lane, part.lane, message), replace(document, parts=(part,)), part.hold, weight)
             for index, part in enumerate(parts)
         ]
 
@@ -113,6 +116,13 @@ class Dispatch:
         if declared is not None:
             return declared
         return part or (patient_lane(message, self._preferred) if message is not None else "")
+
+
+def _weight(document: Document, message: Message | None) -> int:
+    """About how many bytes of memory a document takes, that was made of a message or came as it is."""
+    body = document.body
+    made_of = 4 * len(message.raw) if message is not None else len(body) if isinstance(body, bytes | str) else 0
+    return made_of + ENTRY * (1 + len(body.get("entry", ()))) if isinstance(body, dict) else made_of
 
 
 def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:

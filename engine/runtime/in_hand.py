@@ -24,16 +24,18 @@ NOTHING: Mapping[str, Any] = {}
 class Delivery:
     """One document (a part of a message's) on its way to one destination.
 
-    `hold` is the code why it may not leave, empty if it may.  `status` is what it came to, once it is over.
+    `hold` is the code why it may not leave, empty if it may.  `status` is what it came to, once it is over.  `weight`: about how many
+    bytes of memory its document takes.
     """
 
     __slots__ = (
         "alone", "attempts", "destination", "document", "forced", "hand", "hold", "lane", "next_try", "part", "released", "seen", "status",
-        "tried", "written",
+        "tried", "weight", "written",
     )  # fmt: skip
     hand: InHand
 
-    def __init__(self, destination: str, part: int, lane: str, document: Document, hold: str = "") -> None:
+    def __init__(self, destination: str, part: int, lane: str, document: Document, hold: str = "", weight: int = 0) -> None:
+        self.weight = weight
         self.destination, self.part, self.lane, self.document, self.hold = destination, part, lane, document, hold
         self.attempts = self.alone = 0  # attempts that count; failures of the receiver while others got through
         self.next_try = 0.0

@@ -35,7 +35,7 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._ready: deque[Lane] = deque()
         self.count = 0  # deliveries held
-        self.size = 0  # bytes of their messages
+        self.weight = 0  # bytes of memory they take, about
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
@@ -54,7 +54,7 @@ class Lanes:
             lane = new = self._lanes[delivery.lane] = Lane(delivery.lane)
         lane.queue.append(delivery)
         self.count += 1
-        self.size += delivery.hand.size
+        self.weight += delivery.weight
         return new
 
     def again(self, lane: Lane) -> None:
@@ -69,7 +69,7 @@ class Lanes:
         """The first of a busy lane is over: the next may go."""
         delivery = lane.queue.popleft()
         self.count -= 1
-        self.size -= delivery.hand.size
+        self.weight -= delivery.weight
         if lane.queue:
             self._ready.append(lane)
         else:
@@ -80,7 +80,7 @@ class Lanes:
         held = list(lane.queue)
         lane.queue.clear()
         self.count -= len(held)
-        self.size -= sum(delivery.hand.size for delivery in held)
+        self.weight -= sum(delivery.weight for delivery in held)
         del self._lanes[lane.key]
         return held
 
@@ -89,5 +89,5 @@ class Lanes:
         first, *others = lane.queue
         lane.queue = deque((first,))
         self.count -= len(others)
-        self.size -= sum(delivery.hand.size for delivery in others)
+        self.weight -= sum(delivery.weight for delivery in others)
         return others

@@ -76,7 +76,7 @@ class Outlet:
     def room(self) -> int:
         """How many messages more memory may hold for this destination."""
         lanes = self.delivering.lanes
-        if lanes.size >= BYTES:
+        if lanes.weight >= BYTES:
             return 0
         room = self._window - lanes.count
         if room <= 0:
