@@ -15,6 +15,7 @@ from engine.store.backup import copy
 from engine.store.committer import DRIVERS, Committer
 from engine.store.compression import squeeze
 from engine.store.connection import connect, prepare, store_file
+from engine.store.gathering import Gathering
 from engine.store.lock import Lock
 from engine.store.queries import STATEMENTS
 from engine.store.reading import Reader
@@ -70,6 +71,7 @@ class SqliteStore:
         self._file, self._loop = file, loop
         self._committer, self._reader, self.lock = committer, reader, lock
         self._submit = committer.submit
+        self._registers, self._learned = Gathering(loop, reader.register), Gathering(loop, reader.recall)
         self._closed = False
 
     @property
@@ -117,11 +119,11 @@ class SqliteStore:
 
     async def register(self, destination: str, keys: Sequence[str]) -> Mapping[str, RegisterRow]:
         """What a receiver was last told of reports."""
-        return self._reader.register(destination, keys)
+        return await self._registers.ask(destination, keys)
 
     async def recall(self, destination: str, criteria: Sequence[str]) -> Mapping[str, str]:
         """References that a destination learned."""
-        return self._reader.recall(destination, criteria)
+        return await self._learned.ask(destination, criteria)
 
     async def keep_version(self, version: ChannelVersion) -> None:
         """Keep everything a channel was made of."""
