@@ -158,7 +158,9 @@ def facts_of_obx(obx: hl7.Segment) -> Iterator[tuple[Fact, str]]:
 
 def said_by_value(kind: str, repetition: list[list[str]]) -> Iterator[str]:
     if kind == "ED":
-        yield "data:" + part(repetition, 5)[:20]
+        yield part(repetition, 5)[:20]
+    elif kind == "RP":
+        yield part(repetition, 1)
     elif kind in DATES:
         yield "time:" + part(repetition, 1)
     elif kind in ("CE", "CWE", "CNE"):
@@ -179,7 +181,7 @@ def holds(resource: dict[str, Any], fact: Fact, where: str, leftover: set[str]) 
     if where == "value":
         if fact.text.startswith("time:"):
             return says_time(values, fact.text[5:]) or says(values, fact.text[5:])
-        return says(values, fact.text.removeprefix("data:"))
+        return says(values, fact.text)
     if where == "unit":
         return says(values, fact.text) or any(says(values, said) for said in fact.text.split("^")) or "OBX-6" in leftover
     if where == "status":
@@ -265,9 +267,17 @@ class Tally:
         return sum(map(len, self.missing.values()))
 
 
+def unfolded(resource: dict[str, Any], documents: dict[str, Any]) -> dict[str, Any]:
+    """A document with the Binary that its attachment's URL names in the place of the URL."""
+    if resource["resourceType"] != "DocumentReference":
+        return resource
+    return {**resource, "content": [resource["content"], [documents.get(url) for url in leaves(resource["content"]) if isinstance(url, str)]]}
+
+
 def search(each: Converted, tally: Tally) -> None:
     """Look for every fact of a message, and count."""
-    entries = [entry["resource"] for entry in each.bundle["entry"]]
+    documents = {entry["fullUrl"]: entry["resource"] for entry in each.bundle["entry"] if entry["resource"]["resourceType"] == "Binary"}
+    entries = [unfolded(entry["resource"], documents) for entry in each.bundle["entry"]]
     resources = [*entries, *(inner for resource in entries for inner in resource.get("contained", []))]
     of_type = defaultdict(list)
     for resource in resources:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from transforms.mapping.functions.composites import components, left, left_beyond, reading
-from transforms.mapping.functions.registry import function
+from transforms.mapping.functions.extensions import ALTERNATE_CODES
+from transforms.mapping.functions.registry import Beside, function
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import LOINC, table_uri, uri_of, uri_of_oid
 from transforms.terminology.concepts import is_of_table
@@ -57,6 +58,21 @@ def coding(text: str, r: Reading, codes: Codes | None = None, table: str = "") -
     if len(codings) > 1 or any(parts[7:]):
         left(parts, r, *range(4, 23))
     return codings[0] if codings else None
+
+
+@function("code_of_table", gives="code", memo=True, beside=True)
+def code_of_table(text: str, r: Reading, codes: Codes, table: str, whole: str = "") -> str | Beside | None:
+    """A bare code as FHIR's; beside it the sender's own (HL7's extension alternate-codes) unless it is one of `whole`, which say no more."""
+    said = reading(components(text, r, 1)[0], r)
+    entry = codes.get(said) or codes.get(None)
+    if entry is None:
+        return None
+    return entry.code if said in whole.split() else Beside(entry.code, original_code(table, said))
+
+
+def original_code(table: str, code: str) -> dict[str, Any]:
+    """What stands beside a FHIR code that says less than the sender's, or in its place: the code of the HL7 table."""
+    return {"extension": [{"url": ALTERNATE_CODES, "valueCodeableConcept": concept_of_table(code, table)}]}
 
 
 def concept_of_table(code: str, table: str) -> dict[str, Any]:

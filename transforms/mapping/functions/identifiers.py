@@ -12,7 +12,7 @@ from transforms.mapping.functions.codes import codeable_concept, concept_of_tabl
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
-from transforms.mapping.functions.times import date_time
+from transforms.mapping.functions.times import plain_date_time
 from transforms.mapping.reading import Reading
 
 def identifier_type(code: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def identify(value: str, system: str, assigner: str = "", kind: str = "") -> dic
     return made
 
 
-@function("identifier", gives="Identifier", memo=True)
+@function("identifier", gives="Identifier")
 def identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
     """CX as Identifier; `type` is the code of table 0203 where CX.5 says none."""
     parts = components(text, r, 10)
@@ -67,11 +67,11 @@ def add_check_digit(made: dict[str, Any], digit: str, scheme: str, r: Reading) -
 
 
 def _period(start: str, end: str, r: Reading) -> dict[str, str]:
-    limits = {"start": date_time(start, r) if start else None, "end": date_time(end, r) if end else None}
+    limits = {"start": plain_date_time(start, r) if start else None, "end": plain_date_time(end, r) if end else None}
     return {name: limit for name, limit in limits.items() if limit}
 
 
-@function("entity_identifier", gives="Identifier", memo=True)
+@function("entity_identifier", gives="Identifier")
 def entity_identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
     """EI as Identifier; `type` is its code of table 0203 (`PLAC`, `FILL` …)."""
     parts = components(text, r, 4)
@@ -84,7 +84,7 @@ def _entity(parts: list[str], r: Reading, kind: str) -> dict[str, Any] | None:
     return identify(value, r.authority(namespace, universal, scheme), namespace, kind) if value else None
 
 
-@function("entity_identifier_pair", gives="Identifier", list=True, memo=True)
+@function("entity_identifier_pair", gives="Identifier", list=True)
 def entity_identifier_pair(text: str, r: Reading, placer: str = "PLAC", filler: str = "FILL") -> list[dict[str, Any]] | None:
     """EIP as up to two Identifiers: the placer's and the filler's, typed by table 0203."""
     parts = components(text, r, 2)
@@ -101,7 +101,7 @@ def licence(text: str, r: Reading) -> dict[str, Any] | None:
     if not value:
         return None
     made = identify(value, r.authority(state), state, "DL")
-    if parts[2] and (end := date_time(parts[2], r)):
+    if parts[2] and (end := plain_date_time(parts[2], r)):
         made["period"] = {"end": end}
     return made
 
@@ -118,7 +118,7 @@ def practitioner_number(text: str, r: Reading) -> dict[str, Any] | None:
     made = identify(value, r.authority(state) if state else "", state)
     if kind:
         made = {"type": kind, **made}
-    if parts[3] and (end := date_time(parts[3], r)):
+    if parts[3] and (end := plain_date_time(parts[3], r)):
         made["period"] = {"end": end}
     return made
 

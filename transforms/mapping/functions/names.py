@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from transforms.mapping.functions.codes import original_code
 from transforms.mapping.functions.composites import components, left, left_beyond, reading, subcomponents
-from transforms.mapping.functions.extensions import extension, original_code
+from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import period_of
 from transforms.mapping.reading import Reading

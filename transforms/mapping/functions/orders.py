@@ -17,7 +17,7 @@ from transforms.mapping.functions.texts import joined_text
 from transforms.mapping.reading import Reading
 
 
-@function("entity_identifiers", gives="Identifier", list=True, memo=True)
+@function("entity_identifiers", gives="Identifier", list=True)
 def entity_identifiers(text: str, r: Reading, type: str = "", also: str = "") -> list[dict[str, Any]] | None:
     """EI as Identifier, and the number `also` in another field where it is not the same."""
     made = [entity_identifier(text, r, type)]

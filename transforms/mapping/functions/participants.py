@@ -12,7 +12,7 @@ from transforms.mapping.functions.people import organization as as_organization
 from transforms.mapping.functions.people import practitioner
 from transforms.mapping.functions.places import location as as_location
 from transforms.mapping.functions.registry import function
-from transforms.mapping.functions.times import date_time
+from transforms.mapping.functions.times import plain_date_time
 from transforms.mapping.reading import Reading
 
 
@@ -50,7 +50,7 @@ def participant(
 
 def _period(start: str, end: str, r: Reading) -> dict[str, str]:
     limits = {"start": start, "end": end}
-    return {name: said for name, raw in limits.items() if raw and (said := date_time(raw, r))}
+    return {name: said for name, raw in limits.items() if raw and (said := plain_date_time(raw, r))}
 
 
 @function("participating_device", gives="Device", memo=True)
@@ -65,7 +65,7 @@ def participating_device(
     if udi:
         device["udiCarrier"] = [{"deviceIdentifier": reading(components(udi, r, 1)[0], r)}]
     for name, raw in (("manufactureDate", made_on), ("expirationDate", expires)):
-        if raw and (said := date_time(raw, r)):
+        if raw and (said := plain_date_time(raw, r)):
             device[name] = said
     for name, raw in (("lotNumber", lot), ("serialNumber", serial), ("distinctIdentifier", donation)):
         if raw and (said := reading(components(raw, r, 1)[0], r)):

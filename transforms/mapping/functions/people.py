@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.mapping.functions.codes import concept_of_table, system_of
+from transforms.mapping.functions.codes import concept_of_table, original_code, system_of
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
-from transforms.mapping.functions.extensions import original_code
 from transforms.mapping.functions.identifiers import add_check_digit, authority, identify
 from transforms.mapping.functions.names import name_in_number
 from transforms.mapping.functions.registry import function

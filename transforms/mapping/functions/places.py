@@ -11,7 +11,7 @@ from transforms.mapping.functions.codes import concept_of_table
 from transforms.mapping.functions.composites import components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.identifiers import identify
 from transforms.mapping.functions.registry import function
-from transforms.mapping.functions.times import date_time
+from transforms.mapping.functions.times import plain_date_time
 from transforms.mapping.reading import Reading
 
 _LEVELS = (3, 6, 7, 0, 1, 2)
@@ -53,7 +53,7 @@ def discharge_location(text: str, r: Reading) -> dict[str, Any] | None:
     """DLD as Location: a code of table 0113, and since when."""
     parts = components(text, r, 2)
     said = subcomponents(parts[0], r, 2)
-    if len(parts) > 1 and parts[1] and not date_time(parts[1], r):
+    if len(parts) > 1 and parts[1] and not plain_date_time(parts[1], r):
         r.left(2)
     left(parts, r, 2)
     called = said[1] or said[0]

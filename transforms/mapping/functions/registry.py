@@ -57,20 +57,21 @@ def function(name: str, *, gives: str, list: bool = False, memo: bool = False, b
         other = _functions.get(name)
         if other is not None and other.call.__qualname__ != call.__qualname__:
             raise ValueError(f"two functions are called {name}: {other.call.__module__} and {call.__module__}")
-        _functions[name] = _describe(name, call, gives, list, memo, beside)
+        _functions[name] = described(name, call, gives=gives, list=list, memo=memo, beside=beside)
         return call
 
     return register
 
 
-def _describe(name: str, call: Callable[..., Any], gives: str, many: bool, memo: bool, beside: bool) -> Function:
+def described(name: str, call: Callable[..., Any], *, gives: str, list: bool = False, memo: bool = False, beside: bool = False) -> Function:
+    """The entry for a function: what its signature says of `with:`, what its docstring says of it."""
     parameters = [*inspect.signature(call).parameters.values()][2:]
     named = [each for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
     return Function(
         name,
         gives,
         call,
-        many,
+        list,
         memo,
         beside,
         options=tuple(each.name for each in named),

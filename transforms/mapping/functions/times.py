@@ -1,7 +1,7 @@
 """Times: DT, TM, TS, DTM, DR as date, dateTime, instant, time, Period and Timing (v2-to-FHIR, DTM[dateTime], DR[Period]).
 
 What a time says is transforms.hl7.timestamps' business, zones included.  Here a time that cannot be said whole is cut to its
-date and flagged; `unsaid_time` gives the maps the original to keep beside it.
+date, and the original stands beside it (HL7's extension originalText).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 from transforms.hl7.timestamps import AMBIGUOUS, COARSE, NONEXISTENT, UNZONED, Converted
 from transforms.hl7.timestamps import fhir_date, fhir_datetime, fhir_instant, fhir_time, parse_dtm
 from transforms.mapping.functions.composites import NULL, components, left_beyond, reading
-from transforms.mapping.functions.registry import function, predicate
+from transforms.mapping.functions.extensions import extension
+from transforms.mapping.functions.registry import Beside, function
 from transforms.mapping.functions.texts import joined_text, positive_integer
 from transforms.mapping.functions.texts import text as as_text
 from transforms.mapping.reading import Reading
@@ -22,8 +23,8 @@ _SENTENCES = {
     NONEXISTENT: "the clock was put forward over this hour: taken by the clock before",
     COARSE: "the time is too coarse for this element: FHIR wants minutes with an hour, and a day with an instant",
 }
-_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})")
 _HOUR = 4
+_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})")
 
 
 def zone_of(r: Reading) -> str:
@@ -49,22 +50,39 @@ def date(text: str, r: Reading) -> str | None:
     return fhir_date(_stamp(text, r)).text
 
 
-@function("date_time", gives="dateTime", memo=True)
-def date_time(text: str, r: Reading) -> str | None:
-    """TS or DTM as dateTime with its precision and zone; without any zone cut to the date and flagged."""
+@function("birth_date", gives="date", memo=True, beside=True)
+def birth_date(text: str, r: Reading) -> str | Beside | None:
+    """PID-7 as date; beside it the time of birth (R4's patient-birthTime), or the original where its zone is not known."""
+    stamp = _stamp(text, r)
+    said = fhir_date(stamp).text
+    parsed = parse_dtm(stamp)
+    if said is None or parsed is None or parsed.precision < _HOUR:
+        return said
+    born = fhir_instant(stamp, zone_of(r)).text
+    return Beside(said, {"extension": [extension("patient-birthTime", "DateTime", born)]} if born else _original(text, r))
+
+
+@function("date_time", gives="dateTime", memo=True, beside=True)
+def date_time(text: str, r: Reading) -> str | Beside | None:
+    """TS or DTM as dateTime with its precision and zone; where it has to be cut to the date, the original beside it."""
+    converted = fhir_datetime(_stamp(text, r), zone_of(r))
+    said = _flagged(converted, r)
+    return Beside(said, _original(text, r)) if converted.flag in (UNZONED, COARSE) else said
+
+
+@function("plain_date_time", gives="dateTime", memo=True)
+def plain_date_time(text: str, r: Reading) -> str | None:
+    """TS or DTM as dateTime, for places that have no room beside it: in periods and extensions."""
     return _flagged(fhir_datetime(_stamp(text, r), zone_of(r)), r)
 
 
-@function("full_date_time", gives="dateTime", memo=True)
-def full_date_time(text: str, r: Reading) -> str | None:
-    """TS or DTM as dateTime where its time of day and zone are known; else nothing."""
-    return fhir_instant(_stamp(text, r), zone_of(r)).text
-
-
-@function("instant", gives="instant", memo=True)
-def instant(text: str, r: Reading) -> str | None:
-    """TS or DTM as instant; nothing where it has no zone or no minutes, flagged."""
-    return _flagged(fhir_instant(_stamp(text, r), zone_of(r)), r)
+@function("instant", gives="instant", memo=True, beside=True)
+def instant(text: str, r: Reading) -> str | Beside | None:
+    """TS or DTM as instant; where it has no zone or no minutes no instant, and the original beside it."""
+    stamp = _stamp(text, r)
+    converted = fhir_instant(stamp, zone_of(r))
+    said = _flagged(converted, r)
+    return Beside(None, _original(text, r)) if said is None and parse_dtm(stamp) is not None else said
 
 
 def _flagged(converted: Converted, r: Reading) -> str | None:
@@ -74,22 +92,16 @@ def _flagged(converted: Converted, r: Reading) -> str | None:
     return converted.text
 
 
+def _original(text: str, r: Reading) -> dict[str, Any]:
+    """What stands beside a time that FHIR could not be told whole: the time as it was sent."""
+    return {"extension": [extension("originalText", "String", r.text(text).strip())]}
+
+
 @function("instant_or_received", gives="instant")
 def instant_or_received(text: str, r: Reading) -> str:
     """TS or DTM as instant; where it is none, when the message was received."""
     converted = fhir_instant(_stamp(text, r), zone_of(r))
     return converted.text or r.context.received.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@function("unsaid_time", gives="string", memo=True)
-def unsaid_time(text: str, r: Reading, whole: str = "") -> str | None:
-    """The time as it was sent, where FHIR's element cannot say it whole: cut to its date, or for an instant (`whole: "yes"`) left out."""
-    stamp = _stamp(text, r)
-    converted = fhir_instant(stamp, zone_of(r)) if whole else fhir_datetime(stamp, zone_of(r))
-    said = converted.text
-    if said is None:
-        return as_text(text, r) if whole and parse_dtm(stamp) is not None else None
-    return as_text(text, r) if converted.flag in (UNZONED, COARSE) else None
 
 
 @function("time", gives="time", memo=True)
@@ -99,17 +111,10 @@ def time(text: str, r: Reading) -> str | None:
     return None if converted.flag else converted.text
 
 
-@predicate("timed")
-def timed(text: str, r: Reading) -> bool:
-    """Whether a time says more than a day."""
-    stamp = parse_dtm(_stamp(text, r))
-    return stamp is not None and stamp.precision >= _HOUR
-
-
 # values of OBX-5
 
 
-@function("date_time_or_text", gives="*", memo=True)
+@function("date_time_or_text", gives="*", memo=True, beside=True)
 def date_time_or_text(text: str, r: Reading) -> tuple[str, Any] | None:
     """DT, TS or DTM as dateTime; what is no time as text and flagged."""
     said = date_time(text, r)
@@ -144,7 +149,7 @@ def period(text: str, r: Reading, end: str = "") -> dict[str, str] | None:
     """DR as Period; or a time and the `end` in another field."""
     parts = components(text, r, 2)
     limits = {"start": parts[0], "end": end or parts[1]}
-    made = {name: said for name, raw in limits.items() if raw and (said := date_time(raw, r))}
+    made = {name: said for name, raw in limits.items() if raw and (said := plain_date_time(raw, r))}
     if end and "end" not in made:
         r.left("end")
     left_beyond(parts, r, 2)
@@ -158,7 +163,7 @@ def _ordered(start: str, end: str) -> bool:
     return start[:shorter] <= end[:shorter]
 
 
-@function("period_or_date_time", gives="*", memo=True)
+@function("period_or_date_time", gives="*", memo=True, beside=True)
 def period_or_date_time(text: str, r: Reading) -> tuple[str, Any] | None:
     """DR as Period; without an end as dateTime."""
     parts = components(text, r, 2)
@@ -175,7 +180,7 @@ def period_of(limits: str, start: str, end: str, r: Reading) -> dict[str, str] |
         return None
     parts = components(limits, r, 2) if limits else ["", ""]
     pairs = {"start": start or parts[0], "end": end or parts[1]}
-    return {name: said for name, raw in pairs.items() if raw and raw != NULL and (said := date_time(raw, r))} or None
+    return {name: said for name, raw in pairs.items() if raw and raw != NULL and (said := plain_date_time(raw, r))} or None
 
 
 @function("bounds", gives="*", memo=True)
@@ -190,7 +195,7 @@ def bounds(text: str, r: Reading, end: str = "", pattern: str = "", count: str =
 @function("bounds_to", gives="*", memo=True)
 def bounds_to(text: str, r: Reading, pattern: str = "", count: str = "") -> tuple[str, Any] | None:
     """TQ1-8 alone as Period without a start."""
-    end = date_time(text, r)
+    end = plain_date_time(text, r)
     if end is None:
         return None
     return _timing({"end": end}, pattern, count, r) if pattern or count else ("Period", {"end": end})

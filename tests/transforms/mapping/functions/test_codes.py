@@ -92,3 +92,13 @@ def test_race_and_ethnicity_are_us_cores(field: Any) -> None:
     assert field("race", "2106-3^White^HL70005") == {"url": url, "extension": [category, {"url": "text", "valueString": "White"}]}
     assert field("race", "W^Weiss^L") == {"url": url, "extension": [{"url": "text", "valueString": "Weiss (W)"}]}
     assert field("ethnicity", "H^^HL70189")["extension"][0]["valueCoding"]["code"] == "2135-2"
+
+
+def test_a_status_keeps_the_code_it_was_made_of(field: Any) -> None:
+    """Where FHIR's says less."""
+    table = {"F": Coded("final"), "R": Coded("preliminary"), None: Coded("unknown")}
+    assert field("code_of_table", "F", codes=table, table="0085", whole="F P") == "final"
+    status, beside = field("code_of_table", "R", codes=table, table="0085", whole="F P")
+    kept = beside["extension"][0]["valueCodeableConcept"]
+    assert (status, kept) == ("preliminary", {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0085", "code": "R"}]})
+    assert field("code_of_table", "9", codes=table, table="0085")[1]["extension"][0]["valueCodeableConcept"] == {"text": "9"}

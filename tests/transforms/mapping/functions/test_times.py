@@ -15,7 +15,6 @@ import pytest
         ("20240305", "2024-03-05"),
         ("202403051230", "2024-03-05T12:30:00+01:00"),
         ("20240305123045.120-0500", "2024-03-05T12:30:45.120-05:00"),
-        ("2024030512", "2024-03-05"),
         ("soon", None),
     ],
 )
@@ -25,18 +24,26 @@ def test_date_times(field: Any, sent: str, said: str | None) -> None:
 
 
 def test_without_any_zone_a_time_is_cut_to_its_date(field: Any) -> None:
-    """And the original can be kept.  (That there is no zone is noted once a message, by the converter.)"""
-    assert field("date_time", "20240305123045", offset="") == "2024-03-05"
+    """And the original stands beside it.  (That there is no zone is noted once a message, by the converter.)"""
+    original = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/originalText", "valueString": "20240305123045"}]}
+    assert field("date_time", "20240305123045", offset="") == ("2024-03-05", original)
+    assert field("instant", "20240305123045", offset="") == (None, original)
+    assert field("instant", "never", offset="") is None
+    assert field("plain_date_time", "20240305123045", offset="") == "2024-03-05"
     assert field.noted == []
-    assert field("unsaid_time", "20240305123045", offset="") == "20240305123045"
-    assert field("unsaid_time", "20240305123045") is None
-    assert field("instant", "20240305123045", offset="") is None
-    assert field("unsaid_time", "20240305", whole="yes") == "20240305"
+
+
+def test_a_birth_may_have_an_hour(field: Any) -> None:
+    """In R4's extension where its zone is known, as it was sent where not."""
+    assert field("birth_date", "19800101") == "1980-01-01"
+    date, beside = field("birth_date", "198001010830")
+    assert (date, beside["extension"][0]["valueDateTime"]) == ("1980-01-01", "1980-01-01T08:30:00+01:00")
+    assert field("birth_date", "198001010830", offset="")[1]["extension"][0]["valueString"] == "198001010830"
 
 
 def test_what_was_decided_is_flagged(field: Any) -> None:
     """An hour without minutes."""
-    assert field("date_time", "2024030512") == "2024-03-05"
+    assert field("date_time", "2024030512")[0] == "2024-03-05"
     assert field.noted == ["minutes_unknown"]
 
 
