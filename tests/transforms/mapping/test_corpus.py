@@ -31,7 +31,7 @@ STATUS = {
     "I": "registered", "R": "preliminary", "S": "preliminary", "V": "final", "U": "final", "X": "cancelled",
 }  # fmt: skip
 SEX = {"F": "female", "M": "male", "O": "other", "U": "unknown", "A": "other", "N": "other"}
-DATES = ("DT", "TS", "DTM")
+TIMES = ("DT", "TS", "DTM", "TM")
 LEAST = 0.99
 WHOLE = ("OBX-3", "OBX-5", "OBX-6", "OBX-11")
 
@@ -161,7 +161,7 @@ def said_by_value(kind: str, repetition: list[list[str]]) -> Iterator[str]:
         yield part(repetition, 5)[:20]
     elif kind == "RP":
         yield part(repetition, 1)
-    elif kind in DATES:
+    elif kind in TIMES:
         yield "time:" + part(repetition, 1)
     elif kind in ("CE", "CWE", "CNE"):
         yield from (part(repetition, place) for place in (1, 2, 4, 5, 9) if part(repetition, place))
