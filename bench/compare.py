@@ -28,6 +28,7 @@ CHANNEL = """\
 channel: bench
 source:
   mllp: {{ listen: "tcp:{port}:interface=127.0.0.1" }}
+timezone: America/New_York
 identity: {{ base: "https://bench.example/id", secret: "${{env:FLUE_IDENTITY_SECRET:-bench}}" }}
 transform:
   - map_to_fhir: {{ map: ORU_R01 }}

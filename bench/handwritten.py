@@ -1,15 +1,18 @@
 """The reference load's conversion, written by hand: what a compiled map is measured against.
 
 Gives the same Bundle as the packaged ORU_R01 map does for the messages of `bench.load` (a test compares them), and knows nothing
-else: no repetitions, escapes, null values, other segments, types or zones.
+else: no repetitions, escapes, null values, other segments or types.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha1
 from urllib.parse import quote
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -17,7 +20,7 @@ BASE = "https://bench.example/id"
 SPACE = uuid5(UUID("6f2a9a0e-3c1b-5f0d-9d5c-1f1e0c6b7a11"), "bench").bytes
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
-ORIGINAL = "http://hl7.org/fhir/StructureDefinition/originalText"
+ZONE = ZoneInfo("America/New_York")
 OBSERVATION_STATUS = {"F": "final", "P": "preliminary", "C": "corrected", "D": "entered-in-error"}
 REPORT_STATUS = {"F": "final", "P": "preliminary", "C": "corrected"}
 INTERPRETATION = {"H": "High", "L": "Low", "N": "Normal", "A": "Abnormal"}
@@ -41,13 +44,14 @@ def coded(system: str, code: str, display: str = "") -> dict:
     return {"coding": [{"system": system, "code": code, "display": display} if display else {"system": system, "code": code}]}
 
 
-def original(text: str) -> dict:
-    """The primitive's extension that keeps a time as it came."""
-    return {"extension": [{"url": ORIGINAL, "valueString": text}]}
+@lru_cache(4096)
+def moment(text: str) -> str:
+    """A dateTime: times without an offset are in the channel's zone."""
+    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=ZONE).isoformat()
 
 
 def day(text: str) -> str:
-    """A date: nobody says in which zone the time is."""
+    """A date."""
     return f"{text[:4]}-{text[4:6]}-{text[6:8]}"
 
 
@@ -60,8 +64,9 @@ def convert(content: bytes) -> tuple[list[str], dict, str]:
     report_key = f"{msh[3]}|{obr[3]}|{obr[4]}"
     report_id, subject = name(report_key), {"reference": patient}
     based_on = [{"type": "ServiceRequest", "identifier": {"value": obr[2]}}]
+    issued = moment(obr[22])
     category = [LABORATORY, coded(V2 + "0074", obr[24], "Laboratory")]
-    observations = [observation(line, report_key, subject, based_on, category) for line in obx]
+    observations = [observation(line, report_key, subject, based_on, category, issued) for line in obx]
     entries = [
         {"fullUrl": patient, "resource": person(pid, system, number, kind, authority),
          "request": {"method": "POST", "url": "Patient", "ifNoneExist": f"identifier={quote(system, safe='')}%7C{quote(number, safe='')}"}},
@@ -70,7 +75,8 @@ def convert(content: bytes) -> tuple[list[str], dict, str]:
         owned(provenance(msh, report_id)),
     ]  # fmt: skip
     identifier = {"system": f"{BASE}/message-control-id", "value": msh[9]}
-    return msh, {"resourceType": "Bundle", "type": "transaction", "identifier": identifier, "entry": entries}, number
+    bundle = {"resourceType": "Bundle", "type": "transaction", "identifier": identifier, "timestamp": moment(msh[6]), "entry": entries}
+    return msh, bundle, number
 
 
 def owned(resource: dict) -> dict:
@@ -119,13 +125,13 @@ def report(obr: list[str], orc: list[str], pv1: list[str], id: str, subject: dic
     return {
         "resourceType": "DiagnosticReport", "id": id, "identifier": [{"system": f"{BASE}/result-key", "value": id}, *numbers],
         "status": REPORT_STATUS[obr[25]], "category": category[1:], "code": coded(LOINC, code, display),
-        "effectiveDateTime": day(obr[7]), "_effectiveDateTime": original(obr[7]), "_issued": original(obr[22]),
+        "effectiveDateTime": moment(obr[7]), "issued": moment(obr[22]),
         "subject": subject, "contained": [doctor, encounter, order], "encounter": {"reference": "#encounter-1"},
         "basedOn": [{"reference": "#order-2"}], "result": [{"reference": f"urn:uuid:{each['id']}"} for each in observations],
     }  # fmt: skip
 
 
-def observation(obx: list[str], report_key: str, subject: dict, based_on: list, category: list) -> dict:
+def observation(obx: list[str], report_key: str, subject: dict, based_on: list, category: list, issued: str) -> dict:
     """OBX as an Observation."""
     code, display, _ = obx[3].split("^")
     id, unit = name(f"{report_key}|{obx[3]}|{obx[4]}"), obx[6]
@@ -138,7 +144,7 @@ def observation(obx: list[str], report_key: str, subject: dict, based_on: list, 
     if obx[8]:
         made["interpretation"] = [coded("http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", obx[8], INTERPRETATION[obx[8]])]
     made["referenceRange"] = [{"low": quantity(low, unit), "high": quantity(high, unit), "text": obx[7]}]
-    made["effectiveDateTime"], made["_effectiveDateTime"] = day(obx[14]), original(obx[14])
+    made["effectiveDateTime"], made["issued"] = moment(obx[14]), issued
     made["subject"], made["basedOn"] = subject, based_on
     return made
 
@@ -153,7 +159,7 @@ def provenance(msh: list[str], report_id: str) -> dict:
     id = name(f"{msh[9]}|{report_id}")
     kind = coded("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "author")
     return {
-        "resourceType": "Provenance", "id": id, "recorded": "2024-01-15T00:00:00.000Z", "occurredDateTime": day(msh[6]),
+        "resourceType": "Provenance", "id": id, "recorded": "2024-01-15T00:00:00.000Z", "occurredDateTime": moment(msh[6]),
         "agent": [{"who": {"type": "Organization", "display": msh[3]}, "type": kind}, {"who": {"type": "Device", "display": msh[2]}}],
         "entity": [{"role": "source", "what": {"identifier": {"value": msh[9]}}}],
         "target": [{"reference": f"urn:uuid:{report_id}"}],

@@ -18,6 +18,7 @@ def command(total: int, connections: int, rounds: int, only: str | None) -> None
     """Measure delivered/s, ACK latency, CPU a message, memory and start-up, engine beside floor."""
     try:
         from bench.compare import middle, round_of
+        from bench.conversion import measure
     except ImportError:
         say("the bench folder is not installed; run from a checkout")
         sys.exit(2)
@@ -31,10 +32,12 @@ def command(total: int, connections: int, rounds: int, only: str | None) -> None
     table(
         ("program", "delivered/s", "ACK p50 ms", "p95", "p99", "CPU ms/message", "memory MB", "ready s", "lost"),
         [
-            (name, f"{row.delivered_per_s:.0f}", row.p50_ms, row.p95_ms, row.p99_ms, f"{row.cpu_ms:.3f}", f"{row.memory_mb:.0f}", f"{row.ready_s:.2f}", int(row.lost))
+            (name, f"{row.delivered_per_s:.0f}", f"{row.p50_ms:.1f}", f"{row.p95_ms:.1f}", f"{row.p99_ms:.1f}", f"{row.cpu_ms:.3f}", f"{row.memory_mb:.0f}", f"{row.ready_s:.2f}", int(row.lost))
             for name, row in medians.items()
         ],
         right=("delivered/s", "ACK p50 ms", "p95", "p99", "CPU ms/message", "memory MB", "ready s", "lost"),
     )  # fmt: skip
     if not only:
         print(f"engine CPU is {medians['engine'].cpu_ms / medians['floor'].cpu_ms:.2f} times the floor's")
+        by_hand, by_map = measure()
+        print(f"the compiled map takes {by_map:.0f} µs a message, the same conversion by hand {by_hand:.0f} µs: {by_map / by_hand:.2f} times")
