@@ -31,7 +31,8 @@ from engine.runtime import report
 from engine.runtime.delivery import World
 from engine.runtime.engine import Engine
 from engine.store.lock import StoreLocked
-from engine.store.sqlite import open_store
+from engine.store.schema import NewerStore
+from engine.store.sqlite import DAY, SqliteStore, open_store
 from engine.web.serving import Door, serve
 
 SWITCH = 0.0002  # seconds: Python's own 5 ms would let a busy loop starve the thread that commits
@@ -94,7 +95,7 @@ class Application:
     async def _run(self) -> None:
         try:
             self.status = await self._serve()
-        except StoreLocked as error:
+        except (StoreLocked, NewerStore, OSError) as error:
             self.status = _cannot_start([str(error)])
         except Exception as error:  # nothing above would say it
             log.critical("the engine cannot run: %s", type(error).__name__, exc_info=error)
@@ -103,35 +104,42 @@ class Application:
             self._reactor.stop()
 
     async def _serve(self) -> int:
-        loaded = [self._load()]
-        if loaded[0].errors and not loaded[0].channels:
-            return _cannot_start(map(str, loaded[0].problems))
-        for problem in loaded[0].problems:
+        loaded = self._load()
+        if loaded.errors and not loaded.channels:
+            return _cannot_start(map(str, loaded.problems))
+        for problem in loaded.problems:
             log.warning("%s", problem)
-        window = max((version.channel.duplicates.window for version in loaded[0].channels), default=86400.0) or 1.0
+        window = max((version.channel.duplicates.window for version in loaded.channels), default=0.0) or DAY
         where = self._data or self._conf / self._options.store.path
         store = await open_store(where, loop=self._loop, committer=self._options.committer, window=window)
-        events = Events()
-        report.listen(events)
-        world = World(self._loop, time.time, random.random, control_ids(time.time(), os.getpid()))
-        metrics = Metrics()
-        metrics.listen(events)
-        engine = Engine(lambda: loaded.pop() if loaded else self._load(), store, events, world, self._reactor)
         try:
-            self._on_signals(engine)
-            await engine.start()
-            door = await self._open_door(engine, metrics)
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GARBAGE)
-            self._say_ready(engine, door)
-            await self._stopping
-            log.info("stopping: what is in hand is answered and settled")
-            await door.close()
-            await engine.stop()
+            await self._with(store, loaded)
         finally:
             await store.close()
         return 0
+
+    async def _with(self, store: SqliteStore, loaded: Loading) -> None:
+        """Run until it is told to stop."""
+        events, metrics, first = Events(), Metrics(), [loaded]
+        report.listen(events)
+        metrics.listen(events)
+        world = World(self._loop, time.time, random.random, control_ids(time.time(), os.getpid()))
+
+        async def load() -> Loading:
+            return first.pop() if first else await asyncio.to_thread(self._load)
+
+        engine = Engine(load, store, events, world, self._reactor)
+        self._on_signals(engine)
+        door = await self._open_door(engine, metrics)
+        await engine.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
+        self._say_ready(engine, door)
+        await self._stopping
+        log.info("stopping: what is in hand is answered and settled")
+        await door.close()
+        await engine.stop()
 
     def _load(self) -> Loading:
         return loading.load(self._conf, identity=self._identity, starting=True)

@@ -140,7 +140,12 @@ class Channel:
 
     def _try_again(self) -> None:
         self._retry = None
-        self._task = self.plant.world.loop.create_task(self.start())
+        self._reopening = self.plant.world.loop.create_task(self._reopen())
+
+    async def _reopen(self) -> None:
+        async with self._turn:
+            if self.state is C.FAILED:
+                await self._open()
 
     def _cancel_retry(self) -> None:
         if self._retry is not None:

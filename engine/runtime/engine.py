@@ -7,7 +7,7 @@ channel it described before goes on.  When the store takes nothing for a while t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from channels.loading import Loading, Version
@@ -34,7 +34,7 @@ class Unknown(LookupError):
 class Engine:
     """Runs channels.  What may be asked of it is public here; messages are read from `store`."""
 
-    def __init__(self, load: Callable[[], Loading], store: Store, events: Events, world: World, reactor: object) -> None:
+    def __init__(self, load: Callable[[], Awaitable[Loading]], store: Store, events: Events, world: World, reactor: object) -> None:
         self.store, self.events = store, events
         self._load, self._loop = load, world.loop
         self.watch = StoreWatch(events, world.now)
@@ -43,6 +43,7 @@ class Engine:
         self.problems: tuple[Problem, ...] = ()  # of the files as they were loaded last
         self._turn = asyncio.Lock()
         self._doors_open = True
+        self._started = False
         self._watching: asyncio.Task[None] | None = None
         self.watch.changed.append(self._store_changed)
 
@@ -50,12 +51,14 @@ class Engine:
 
     async def start(self) -> Loading:
         """Deploy and start every channel that checks.  Returns what loading gave."""
-        return await self.reload()
+        loading = await self.reload()
+        self._started = True
+        return loading
 
     async def reload(self) -> Loading:
         """Read the files again: new channels start, changed ones go on changed, those whose file is gone stop."""
         async with self._turn:
-            loading = self._load()
+            loading = await self._load()
             self.problems = loading.problems
             found = {version.name: version for version in loading.channels}
             broken = {problem.file for problem in loading.errors}
@@ -138,7 +141,7 @@ class Engine:
         store = f"failing: {self.watch.why}" if self.watch.failing_since else "ok"
         views = self.channels()
         failed = any(view.state == ChannelState.FAILED.value for view in views)
-        return Health(store == "ok" and not failed, store, views, tuple(map(str, self.problems)))
+        return Health(self._started and store == "ok" and not failed, store, views, tuple(map(str, self.problems)))
 
     def channel(self, name: str) -> Channel:
         """A channel by name; raises Unknown."""

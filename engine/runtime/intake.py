@@ -175,6 +175,7 @@ class Intake:
         finally:
             timer.cancel()
             del self._owed[hand.id]
+            answered(NOT_DELIVERED)  # nobody waits any more: who asks for the same answer gets this one
         if delivery_in_hand.unsaid and hand.id not in self._channel.hands.by_id:  # nothing else will write it
             self._settling.soon(Settlement(hand.id, None, answer=answer))
         return answer

@@ -50,7 +50,7 @@ class Outlet:
         self.unsettled = home.unsettled
         self._started = False
         self.backlog = Backlog(hands, world.loop, self)
-        self.parking = Parking(delivering, hands, settling, store, self._bring, world.now)
+        self.parking = Parking(delivering, hands, settling, store, events, self._bring, world.now)
         self.forced: set[tuple[int, int]] = set()  # held, and sent all the same because a person said so
         delivering.on_over, delivering.on_dead = self._over, self.parking.dead
 

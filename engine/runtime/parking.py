@@ -9,10 +9,11 @@ again from the messages; newcomers still queue up in the store until the last ro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from engine.events import Events, Unsure
 from engine.runtime.delivery import Delivering
 from engine.runtime.in_hand import RELEASED, WAITS, Delivery, Hands
 from engine.runtime.lanes import Lane
@@ -44,9 +45,10 @@ class _Parked:
 class Parking:
     """The parked lanes of one destination."""
 
-    def __init__(self, delivering: Delivering, hands: Hands, settling: Settling, store: Store, bring: Bring, now: Callable[[], float]) -> None:
+    def __init__(self, delivering: Delivering, hands: Hands, settling: Settling, store: Store, events: Events, bring: Bring,
+                 now: Callable[[], float]) -> None:  # fmt: skip
         self._delivering, self._hands, self._settling, self._store, self._bring = delivering, hands, settling, store, bring
-        self._now = now
+        self._events, self._now = events, now
         self._parked: dict[str, _Parked] = {}
         self._turns = asyncio.Semaphore(DRAINS)
 
@@ -152,13 +154,13 @@ class Parking:
     async def recover(self) -> None:
         """Find out which lanes wait, from the rows; what was being sent when the engine died is `unsure`, or to be sent again."""
         policy = self._delivering.policy
-        for row in await self._rows((D.SENDING,)):
+        for row in [row async for row in self._rows((D.SENDING,))]:
             await self._unsure(row, policy.resend)
         if policy.park:
-            for row in await self._rows((D.DEAD_LETTER, D.UNSURE)):
+            async for row in self._rows((D.DEAD_LETTER, D.UNSURE)):
                 self._parked.setdefault(row.lane, _Parked()).blockers.add((row.message_id, row.part))
         heads = []
-        for row in await self._rows((D.QUEUED,)):
+        async for row in self._rows((D.QUEUED,)):
             if row.code in (WAITS, RELEASED) or not await self._unsettled(row.message_id):
                 self._parked.setdefault(row.lane, _Parked())
             else:
@@ -176,23 +178,26 @@ class Parking:
         for lane, parked in list(self._parked.items()):
             self._go_on(lane, parked)
 
-    async def _rows(self, statuses: Sequence[D]) -> list[DeliveryRow]:
-        """All rows in these states, without what was sent."""
+    async def _rows(self, statuses: Sequence[D]) -> AsyncIterator[DeliveryRow]:
+        """All rows in these states, oldest first; now and then one of them twice."""
         channel, name = self._delivering.policy.channel, self._delivering.policy.name
-        rows: dict[tuple[int, int], DeliveryRow] = {}
-        after = 0
-        while True:
+        after, page = 0, []
+        while not after or len(page) == SCAN:
             page = await self._store.waiting(channel, name, statuses, after=after, limit=SCAN)
-            rows.update({(row.message_id, row.part): row for row in page})
-            if len(page) < SCAN:
-                return list(rows.values())
-            last = page[-1].message_id
-            after = last - 1 if page[0].message_id < last else last  # a message's parts may lie on two pages
+            for row in page:
+                yield row
+            if page:
+                last = page[-1].message_id
+                after = last - 1 if page[0].message_id < last else last  # a message's parts may lie on two pages
+            else:
+                return
 
     async def _unsure(self, row: DeliveryRow, resend: bool) -> None:
         status, code, reason = (D.QUEUED, "resent", "") if resend else (D.UNSURE, "unsure", "the engine stopped while it was being sent")
         changed = replace(row, status=status, code=code, reason=reason, changed=self._now())
         await self._settling.settle(Settlement(row.message_id, None, (changed,)))
+        if not resend:
+            self._events.tell(Unsure(self._delivering.policy.channel, self._delivering.policy.name, row.message_id))
 
     async def close(self) -> None:
         """Read nothing back any more."""

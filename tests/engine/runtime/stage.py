@@ -287,7 +287,11 @@ class Stage:
         self.sqlite = await open_store(self.folder / "data", loop=self.loop, committer="loop")
         self.store = Keeping(self.sqlite, self.loop)
         world = World(self.loop, self.now, lambda: self.chance, lambda: f"ACK{next(self.numbers)}")
-        self.engine = Engine(lambda: loading.load(self.folder), self.store, self.events, world, None)
+
+        async def load() -> loading.Loading:
+            return loading.load(self.folder)
+
+        self.engine = Engine(load, self.store, self.events, world, None)
         await self.engine.start()
 
     def crash(self) -> None:
