@@ -6,11 +6,23 @@ A Reading serves one message.  Whatever it says of the sender is the same for al
 
 from __future__ import annotations
 
+import re
+
 from transforms.document import Context, Note
 from transforms.hl7.delimiters import Delimiters
 from transforms.hl7.escapes import unescape
 from transforms.mapping.identity import authority, declared
 from transforms.mapping.options import MapOptions
+
+_UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_SAYABLE = b"\t\n\r" + bytes(range(0x20, 0x100))
+
+
+def sayable(text: str) -> str:
+    """`text` with U+FFFD for what no FHIR string may hold: control characters but tab and line ends (R4, `string`)."""
+    if text.encode("utf-8", "replace").translate(None, _SAYABLE):
+        return _UNSAYABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text
 
 
 class Reading:
@@ -55,7 +67,7 @@ class Reading:
 
     def text(self, raw: str) -> str:
         """Raw text as a reader sees it: escape sequences resolved."""
-        return unescape(raw, self.delimiters, self.codec) if self.escape in raw else raw
+        return sayable(unescape(raw, self.delimiters, self.codec)) if self.escape in raw else raw
 
     def authority(self, namespace: str, universal: str = "", kind: str = "") -> str:
         """The URI of an assigning authority given as HD components (unescaped), or '' where none is honest (rule 1)."""

@@ -28,7 +28,7 @@ from transforms.mapping.moments import instant, zone_of
 from transforms.mapping.options import MapOptions
 from transforms.mapping.outcome import Outcome
 from transforms.mapping.preparation import Preparation
-from transforms.mapping.reading import Reading
+from transforms.mapping.reading import Reading, sayable
 from transforms.mapping.calls import Call, Choices, Truths, plain
 from transforms.mapping.conversion import GENERATED, Conversion
 
@@ -38,6 +38,8 @@ ENVIRONMENTS = 64  # senders whose memos are kept
 BLANK = [""] * 100  # the row of a segment that is not there
 PLANS = 2000  # sequences of segments whose plans are kept
 NO_ZONE = Note("zone_unknown", "MSH-7", "neither the message nor the channel says a zone: times without an offset of their own are cut to the date")
+
+CONTROLS = Note("control_characters", "MSH", "the message holds control characters, which FHIR has none of: U+FFFD stands for them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,13 @@ class Converter:
     def _convert(self, message: Message, context: Context, conversion: Conversion) -> Converted:
         delimiters = message.delimiters
         separator = delimiters.field
-        names, texts = segments_of(message.text, separator)
+        whole = sayable(message.text)
+        names, texts = segments_of(whole, separator)
         rows = [text.split(separator) for text in texts]
         header = rows[0]
         header.insert(1, separator)
         component = delimiters.component
-        if message.text.find(separator + component, 9) >= 0:
+        if whole.find(separator + component, 9) >= 0:
             _blank_delimiters(rows, component + delimiters.repetition + delimiters.subcomponent)
         key = (header[9] if len(header) > 9 else "", tuple(names))
         planned = self._plans.get(key) or self._planned(key, message)
@@ -122,6 +125,8 @@ class Converter:
         rows.append(BLANK)
         lengths.append(0)
         self._begin(conversion, message, context, rows, plan)
+        if whole is not message.text:
+            conversion.notes.append(CONTROLS)
         conversion.lengths = lengths
         steps = self._preparation(conversion, plan, planned.watch)
         environment = self._environment(conversion, message, context, rows[0])
