@@ -75,8 +75,7 @@ def convert(content: bytes) -> tuple[list[str], dict, str]:
         owned(provenance(msh, report_id)),
     ]  # fmt: skip
     identifier = {"system": f"{BASE}/message-control-id", "value": msh[9]}
-    bundle = {"resourceType": "Bundle", "type": "transaction", "identifier": identifier, "timestamp": moment(msh[6]), "entry": entries}
-    return msh, bundle, number
+    return msh, {"resourceType": "Bundle", "type": "transaction", "identifier": identifier, "entry": entries}, number
 
 
 def owned(resource: dict) -> dict:
@@ -100,7 +99,10 @@ def person(pid: list[str], system: str, number: str, kind: str, authority: str) 
         "gender": GENDER[pid[8]],
         "address": [{"line": [line], "city": city, "state": state, "postalCode": code, "country": country}],
         "telecom": [{"system": "phone", "value": pid[13], "use": "home"}],
-        "maritalStatus": coded("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", pid[16], MARITAL[pid[16]]),
+        "maritalStatus": {"coding": [
+            {"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": pid[16], "display": MARITAL[pid[16]]},
+            {"system": V2 + "0002", "code": pid[16]},
+        ]},
     }
 
 
@@ -159,7 +161,7 @@ def provenance(msh: list[str], report_id: str) -> dict:
     id = name(f"{msh[9]}|{report_id}")
     kind = coded("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "author")
     return {
-        "resourceType": "Provenance", "id": id, "recorded": "2024-01-15T00:00:00.000Z", "occurredDateTime": moment(msh[6]),
+        "resourceType": "Provenance", "id": id, "recorded": moment(msh[6]), "occurredDateTime": moment(msh[6]),
         "agent": [{"who": {"type": "Organization", "display": msh[3]}, "type": kind}, {"who": {"type": "Device", "display": msh[2]}}],
         "entity": [{"role": "source", "what": {"identifier": {"value": msh[9]}}}],
         "target": [{"reference": f"urn:uuid:{report_id}"}],
