@@ -62,7 +62,7 @@ def coding(text: str, r: Reading, codes: Codes | None = None, table: str = "") -
 
 @function("code_of_table", gives="code", memo=True, beside=True)
 def code_of_table(text: str, r: Reading, codes: Codes, table: str, whole: str = "") -> str | Beside | None:
-    """A bare code as FHIR's; beside it the sender's own (HL7's extension alternate-codes) unless it is one of `whole`, which say no more."""
+    """A bare code as FHIR's; beside it the sender's own (extension alternate-codes) unless it is one of `whole`, which say no more."""
     said = reading(components(text, r, 1)[0], r)
     entry = codes.get(said) or codes.get(None)
     if entry is None:
