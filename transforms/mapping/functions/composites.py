@@ -35,7 +35,10 @@ def read_components(text: str, r: Reading, count: int) -> list[str]:
 
 def subcomponents(raw: str, r: Reading, count: int) -> list[str]:
     """The subcomponents of a component as a reader sees them, filled up to `count` with ''."""
-    parts = ["" if part == NULL else r.text(part).strip() for part in raw.split(r.subcomponent)]
+    parts = raw.split(r.subcomponent)
+    if NULL in parts or r.escape in raw:
+        parts = ["" if part == NULL else r.text(part) for part in parts]
+    parts = [part.strip() for part in parts]
     return parts if len(parts) >= count else parts + _PAD[len(parts) : count]
 
 

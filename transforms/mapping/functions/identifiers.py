@@ -9,15 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.mapping.functions.codes import codeable_concept, concept_of_table
-from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.composites import apart, components, left, left_beyond, read_components, reading, subcomponents
 from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import plain_date_time
 from transforms.mapping.reading import Reading
 
+_types: dict[str, dict[str, Any]] = {}
+
+
 def identifier_type(code: str) -> dict[str, Any]:
-    """A code of table 0203 as Identifier.type; a code that is not there as text."""
-    return concept_of_table(code, "0203")
+    """A code of table 0203 as Identifier.type; a code that is not there as text.  Shared, as all values are."""
+    known = _types.get(code)
+    if known is None:
+        known = concept_of_table(code, "0203")
+        if "coding" in known:  # the table's own codes are few; what senders make up is not remembered
+            _types[code] = known
+    return known
 
 
 def authority(raw: str, r: Reading) -> tuple[str, str]:
@@ -42,20 +50,28 @@ def identify(value: str, system: str, assigner: str = "", kind: str = "") -> dic
 @function("identifier", gives="Identifier")
 def identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
     """CX as Identifier; `type` is the code of table 0203 where CX.5 says none."""
-    parts = components(text, r, 10)
+    parts = components(text, r, 6)
     value = reading(parts[0], r)
     if not value:
         return None
     system, namespace = authority(parts[3], r)
-    made = identify(value, system, namespace or subcomponents(parts[5], r, 1)[0], reading(parts[4], r) or type)
-    if namespace:
-        left(parts, r, 6)
-    add_check_digit(made, parts[1], parts[2], r)
+    facility = parts[5]
+    made = identify(value, system, namespace or (subcomponents(facility, r, 1)[0] if facility else ""), reading(parts[4], r) or type)
+    if parts[1] or parts[2]:
+        add_check_digit(made, parts[1], parts[2], r)
+    if namespace and facility:
+        r.left(6)
+    if len(parts) > 6:
+        _add_validity(made, components(text, r, 10), r)
+    return made
+
+
+def _add_validity(made: dict[str, Any], parts: list[str], r: Reading) -> None:
+    """CX.7 and CX.8; what comes after them has no place."""
     if period := _period(parts[6], parts[7], r):
         made["period"] = period
     left(parts, r, 9, 10)
     left_beyond(parts, r, 10)
-    return made
 
 
 def add_check_digit(made: dict[str, Any], digit: str, scheme: str, r: Reading) -> None:
@@ -74,9 +90,10 @@ def _period(start: str, end: str, r: Reading) -> dict[str, str]:
 @function("entity_identifier", gives="Identifier")
 def entity_identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
     """EI as Identifier; `type` is its code of table 0203 (`PLAC`, `FILL` …)."""
-    parts = components(text, r, 4)
-    left_beyond(parts, r, 4)
-    return _entity([reading(part, r) for part in parts], r, type)
+    parts = read_components(text, r, 4)
+    if len(parts) > 4:
+        left_beyond(parts, r, 4)
+    return _entity(parts, r, type)
 
 
 def _entity(parts: list[str], r: Reading, kind: str) -> dict[str, Any] | None:
