@@ -26,6 +26,7 @@ from engine.store.contract import Store
 from engine.store.records import DeliveryRow, DeliveryStatus, MessageRow, MessageStatus, Settlement
 
 D = DeliveryStatus
+MOST_REASONS = 3  # why a document is held: said of so many places
 
 
 class Home(Protocol):
@@ -69,7 +70,7 @@ class Outlet:
 
     def _held(self, delivery: Delivery) -> Settlement:
         delivery.status = D.HELD
-        row = delivery.row(D.HELD, self._now(), code=delivery.hold, reason="it may not leave as it is")
+        row = delivery.row(D.HELD, self._now(), code=delivery.hold, reason=_why_held(delivery))
         self._events.tell(Held(self.delivering.policy.channel, self.name, delivery.hand.id, delivery.hold))
         return delivery.hand.finish(delivery, row)
 
@@ -149,6 +150,8 @@ class Outlet:
         if (message.id, row.part) in self.forced:
             self.forced.discard((message.id, row.part))
             delivery.hold, delivery.forced = "", True
+            document = delivery.document
+            delivery.document = replace(document, parts=tuple([replace(part, hold="") for part in document.parts]))
         _as_written(delivery, row)
         delivery.released = True
         hand.hold([delivery])
@@ -203,6 +206,12 @@ class Outlet:
         await self.backlog.close()
         await self.parking.close()
         await self.delivering.stop(grace)
+
+
+def _why_held(delivery: Delivery) -> str:
+    """What the steps noted of it, with the places; never a value."""
+    noted = [f"{note.place}: {note.sentence}" for note in delivery.document.notes if note.code == delivery.hold]
+    return "; ".join(noted[:MOST_REASONS]) or "it may not leave as it is"
 
 
 def _as_written(delivery: Delivery, row: DeliveryRow) -> None:

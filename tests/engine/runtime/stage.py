@@ -27,7 +27,7 @@ from engine.store.contract import StoreUnavailable
 from engine.store.records import Arrival, ChannelVersion, Query, Settlement
 from engine.store.sqlite import SqliteStore, open_store
 from transforms.component import destination, option, source, step
-from transforms.document import Document, Part
+from transforms.document import Document, Note, Part
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.acknowledgment import read_acknowledgment
 
@@ -212,7 +212,8 @@ class GoWrong:
         if how == "break":
             raise ValueError("JANE DOE")
         if how == "hold":
-            return replace(document, parts=(Part(hold="invalid"),))
+            note = Note("invalid", "Bundle.entry[2].resource.status", "is required")
+            return replace(document, parts=(Part(hold="invalid"),)).with_notes(note)
         if how == "split":
             return replace(document, parts=(Part("left"), Part("right")))
         if how == "leave":

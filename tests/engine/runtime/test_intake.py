@@ -106,10 +106,13 @@ def test_what_may_not_leave(stage: SetStage) -> None:
     assert lab.send(oru("M1", how="hold"), oru("M2", how="hold")) == ["AA", "AA"]
     lab.wait(1)
     assert lab.statuses() == ["held", "held"] and lab.receiver().sent == []
+    (held,) = lab.do(lab.sqlite.deliveries(1))
+    assert (held.code, held.reason) == ("invalid", "Bundle.entry[2].resource.status: is required")
     lab.do(lab.engine.retry(1, force=True))
     lab.do(lab.engine.dismiss(2))
     lab.wait(1)
     assert lab.receiver().sent == ["M1"] and lab.statuses() == ["sent", "error"]
+    assert not lab.receiver().outgoing[0].document.parts[0].hold  # nor does the destination refuse it now
 
 
 def test_fields_nobody_reads(stage: SetStage) -> None:
