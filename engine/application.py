@@ -212,7 +212,8 @@ class JsonLines(logging.Formatter):
 
 def _set_up_log(options: configuration.Log) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if options.format == "json" else logging.Formatter("%(asctime)s %(levelname)-8s %(name)s: %(message)s"))
+    plain = logging.Formatter("%(asctime)s %(levelname)-8s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if options.format == "json" else plain)
     logging.basicConfig(level=options.level.upper(), handlers=[handler], force=True)
 
 

@@ -1,7 +1,7 @@
 """A channel that runs: its source, its destinations, and the messages they have in hand.
 
-The declaration says what is open; this opens it, hands newcomers to the destinations in the order they were stored, takes up
-what is read back, and closes it all again.  The states are `states.CHANNEL`.
+The declaration says what is open; this opens it, changes it to another version, and closes it again.  The states are
+`states.CHANNEL`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from channels import definition
@@ -18,23 +17,20 @@ from channels.definition import Destination
 from channels.errors import ConnectorError
 from channels.loading import Version
 from channels.message import RawMessage, Response
-from engine.events import ChannelChanged, Events, Fault, Filtered
-from engine.events import Failed as MessageFailed
+from engine.events import ChannelChanged, Events, Fault
 from engine.runtime.answer import Answering
-from engine.runtime.backlog import Unsettled
 from engine.runtime.delivery import Delivering, Policy, World
 from engine.runtime.dispatch import Dispatch
-from engine.runtime.in_hand import Delivery, Hands, InHand, closed
+from engine.runtime.distribution import Distribution
 from engine.runtime.intake import Intake
 from engine.runtime.outlet import Outlet
-from engine.runtime.plan import Plan
 from engine.runtime.register import Register
 from engine.runtime.retry import Backoff
 from engine.runtime.settling import Settling
 from engine.runtime.states import ChannelState, step
 from engine.runtime.versions import Unrunnable, Versions
 from engine.store.contract import Store
-from engine.store.records import DeliveryRow, DeliveryStatus, MessageRow, MessageStatus, SearchKeys
+from engine.store.records import MessageRow
 from transforms.errors import ConfigurationError
 
 C = ChannelState
@@ -61,16 +57,14 @@ class Channel:
         self.version, self.plant = version, plant
         self.name, self.folder = version.name, version.folder
         self.state, self.why = C.UNDEPLOYED, ""
-        self.hands = Hands()
-        self.outlets: dict[str, Outlet] = {}
         self.versions = Versions(plant.store, self.folder, Dispatch.of, plant.world.now)
+        self.distribution = self._new_distribution()
         self.intake: Intake | None = None
         self._opened: Version = version  # with its references resolved, once it is started
         self._listening: Listening | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._wait = AGAIN[0]
         self._wanted = C.STOPPED  # what people or the deployment want: started, paused or stopped
-        self._closed = True  # no destination is open: newcomers are left to the store
         self._turn = asyncio.Lock()  # one change of state at a time
         self._to(C.DEPLOYED)
 
@@ -79,6 +73,11 @@ class Channel:
     def _to(self, state: ChannelState, why: str = "") -> None:
         self.state, self.why = step(self.state, state), why
         self.plant.events.tell(ChannelChanged(self.name, state.value, why))
+
+    @property
+    def outlets(self) -> dict[str, Outlet]:
+        """The destinations that are open."""
+        return self.distribution.outlets
 
     @property
     def port(self) -> int:
@@ -195,7 +194,9 @@ class Channel:
         assert self.intake is not None
         return self.intake.receive(raw)
 
-    async def replay(self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool) -> int:
+    async def replay(
+        self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool
+    ) -> int:
         """Take charge of a message once more; its new id."""
         if self.intake is None:
             self._opened = self.version.opened()
@@ -251,16 +252,19 @@ class Channel:
         for destination in self._opened.channel.destinations:
             if destination.name not in self.outlets:
                 await self._open_destination(destination)
-        self._closed = False
+        self.distribution.open = True
         for outlet in self.outlets.values():
             await outlet.start()
 
     async def _close_destinations(self, grace: float) -> None:
         """Let what is under way be settled; everything else is read again when destinations are open again."""
-        self._closed = True
-        await asyncio.gather(*(outlet.close(grace) for outlet in self.outlets.values()))
-        self.outlets.clear()
-        self.hands = Hands()
+        closing, self.distribution = self.distribution, self._new_distribution()
+        closing.open = False
+        await asyncio.gather(*(outlet.close(grace) for outlet in closing.outlets.values()))
+
+    def _new_distribution(self) -> Distribution:
+        plant = self.plant
+        return Distribution(self.name, self.versions, plant.store, plant.settling, plant.events, plant.world.now)
 
     async def _open_destination(self, destination: Destination) -> None:
         plant, connector = self.plant, destination.connector.declaration
@@ -272,8 +276,8 @@ class Channel:
         )  # fmt: skip
         register = Register(plant.store, scope, self._opened.channel.report_mode, plant.world.loop)
         sending = await connector.open(self._surroundings(scope))
-        delivering = Delivering(policy, sending, self.hands, plant.settling, register, plant.events, plant.world)
-        outlet = Outlet(delivering, self, plant.settling, plant.store, plant.events, plant.world, self._opened.channel.window)
+        delivering = Delivering(policy, sending, self.distribution.hands, plant.settling, register, plant.events, plant.world)
+        outlet = Outlet(delivering, self.distribution, plant.settling, plant.store, plant.events, plant.world, self._opened.channel.window)
         self.outlets[destination.name] = outlet
 
     def _surroundings(self, scope: str) -> Surroundings:
@@ -283,114 +287,6 @@ class Channel:
             return dict(await plant.store.recall(scope, keys))
 
         return Surroundings(plant.world.loop, plant.reactor, Path(self.folder), recall)
-
-    # -- messages
-
-    def hand_out(self, hand: InHand, plan: Plan) -> InHand | None:
-        """Give a newcomer to its destinations.  Called in the order of ids.
-
-        Returns the message as it is in hand (it may be already: a reader of the backlog can be quicker), None if it no longer is.
-        """
-        if self._closed:
-            hand.missing = set(plan.deliveries)
-            self.hands.take(hand)
-            self.plant.settling.let_go(hand, self.hands)
-            return None
-        known = self.hands.by_id.get(hand.id)
-        if known is not None and known is not hand:
-            known.first, known.answer = hand.first, known.answer or hand.answer
-            hand = known
-        todo: list[tuple[Outlet, list[Delivery]]] = []
-        nowhere: list[Delivery] = []
-        for name, deliveries in plan.deliveries.items():
-            outlet = self.outlets.get(name)
-            if outlet is None:
-                nowhere += deliveries
-            elif outlet.backlog.read_to < hand.id:  # else it was read back there before we came
-                todo.append((outlet, deliveries))
-        if not todo and not nowhere:
-            return known
-        overtaken = known is None and len(todo) < len(plan.deliveries) - len(nowhere)
-        self.hands.take(hand)
-        hand.hold(nowhere)
-        for outlet, deliveries in todo:
-            hand.missing.discard(outlet.name)
-            hand.hold(deliveries)
-        for outlet, deliveries in todo:
-            if overtaken or not outlet.backlog.admit(hand, deliveries):
-                outlet.backlog.fall_behind(hand.id)
-                outlet.leave(hand, deliveries)
-                outlet.backlog.read_on()
-        self._nowhere(nowhere)
-        self.pass_by(hand.id, plan)
-        return hand
-
-    def pass_by(self, id: int, plan: Plan) -> None:
-        """A newcomer is none of the business of some destinations."""
-        for name, outlet in self.outlets.items():
-            if name not in plan.deliveries:
-                outlet.backlog.pass_by(id)
-
-    def _nowhere(self, deliveries: Sequence[Delivery]) -> None:
-        """Hold what an earlier version sends to a destination that does not exist any more."""
-        for delivery in deliveries:
-            delivery.status = DeliveryStatus.HELD
-            row = delivery.row(DeliveryStatus.HELD, self.plant.world.now(), code="no_destination", reason="the channel has no such destination")
-            self.plant.settling.soon(delivery.hand.finish(delivery, row), partial(self.hands.committed, delivery.hand))
-
-    async def load(self, digest: str) -> Dispatch | Unrunnable:
-        """A version of this channel, prepared."""
-        return await self.versions.load(digest)
-
-    async def unsettled(self, after: int, limit: int) -> Sequence[Unsettled]:
-        """The next messages of the backlog, with what is written of them and what runs them."""
-        store = self.plant.store
-        messages = await store.unsettled(self.name, after, limit)
-        ids = [message.id for message in messages]
-        rows: dict[int, list[DeliveryRow]] = {}
-        for name in self.outlets:
-            for id, written in (await store.settled_for(self.name, name, ids)).items() if ids else ():
-                rows.setdefault(id, []).extend(written)
-        runs = {digest: await self.load(digest) for digest in {message.version for message in messages}}
-        return [
-            Unsettled(message, rows.get(message.id, ()), runs[message.version], await self.first_received(message)) for message in messages
-        ]
-
-    async def first_received(self, message: MessageRow) -> float:
-        """When the message came off the wire: a replay is transformed as of then, so that it gives what the original gave."""
-        original = await self.plant.store.message(message.replay_of) if message.replay_of else None
-        return message.received if original is None else original.received
-
-    def take_up(self, unsettled: Unsettled, plan: Plan) -> InHand | None:
-        """Hold a message of the backlog which none of the destinations has in hand.  None if it ends here."""
-        message = unsettled.message
-        hand = InHand(message.id, message.control_id, message.received, len(message.content), message.force, message.replay_of)
-        self.hands.take(hand)
-        if plan.status is not None:
-            self.end(hand, plan)
-            return None
-        hand.statuses = closed(unsettled.rows)
-        if message.keys in (SearchKeys(), SearchKeys(control_id=message.control_id)):
-            hand.keys, hand.leftover = plan.keys, plan.leftover
-        hand.answer, hand.unsaid = message.answer, message.answer is None
-        todo = {name: left for name, ds in plan.deliveries.items() if (left := [d for d in ds if (name, d.part) not in hand.statuses])}
-        nowhere = [delivery for name, left in todo.items() if name not in self.outlets for delivery in left]
-        hand.missing = {name for name in todo if name in self.outlets}
-        hand.hold(nowhere)
-        self._nowhere(nowhere)
-        if not todo:
-            self.plant.settling.let_go(hand, self.hands)
-        return hand
-
-    def end(self, hand: InHand, plan: Plan) -> None:
-        """Settle a message that goes nowhere: filtered, or in error."""
-        events = self.plant.events
-        if plan.status is MessageStatus.FILTERED:
-            events.tell(Filtered(self.name, hand.id, plan.origin))
-        else:
-            assert plan.error is not None
-            events.tell(MessageFailed(self.name, hand.id, plan.error.code.code, plan.error.place, plan.error.origin))
-        self.plant.settling.soon(plan.settlement(hand.id, hand.answer), partial(self.hands.committed, hand))
 
 
 def _source(channel: definition.Channel) -> object:

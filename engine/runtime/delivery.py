@@ -125,7 +125,10 @@ class Delivering:
         if not self.policy.idempotent:
             delivery.written = True
             await self._settling.settle(hand.written(delivery.row(D.SENDING, self._now())))
-        return await self.sending.send(Outgoing(admission.document, hand.id, hand.control_id, delivery.attempts + 1, delivery.part, delivery.destination))
+        attempt = delivery.attempts + 1
+        return await self.sending.send(
+            Outgoing(admission.document, hand.id, hand.control_id, attempt, delivery.part, delivery.destination)
+        )
 
     def _after(self, lane: Lane, delivery: Delivery) -> None:
         """What the delivery came to is durable."""

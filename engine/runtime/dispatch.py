@@ -80,7 +80,9 @@ class Dispatch:
             return broken(error)
         return self.plan(document, only)
 
-    def _deliveries(self, routed: Iterable[tuple[str, Document | Filtered]], message: Message | None, keys: SearchKeys, only: tuple[str, ...]) -> Plan:
+    def _deliveries(
+        self, routed: Iterable[tuple[str, Document | Filtered]], message: Message | None, keys: SearchKeys, only: tuple[str, ...]
+    ) -> Plan:
         plan = Plan(keys=keys)
         filtered: Filtered | None = None
         leftover: tuple[str, ...] | None = None

@@ -20,7 +20,7 @@ from engine.runtime.settling import Settling, StoreWatch
 from engine.runtime.states import ACTIONABLE, ChannelState
 from engine.runtime.views import ChannelView, Health, Replayed, channel_view
 from engine.store.contract import Store
-from engine.store.records import ChannelVersion, DeliveryRow, Query
+from engine.store.records import DeliveryRow, Query
 from transforms.errors import ConfigurationError, Problem
 
 DOORS_CLOSE_AFTER = 5.0  # seconds a store may fail before senders are told by a closed door

@@ -62,7 +62,8 @@ class InHand:
     """A message of which something is still to be done.
 
     `order` is its place in the order of receipt: its id, or a replay's original's.
-    `statuses`: (destination, part) -> what a row says or will say; `sending` while memory holds it.  `open`: deliveries that memory holds.  `missing`:
+    `statuses`: (destination, part) -> what a row says or will say; `sending` while memory holds it.
+    `open`: deliveries that memory holds.  `missing`:
     destinations that will read the message from the store.  `first`: called with each first attempt's outcome while a sender
     waits for it.
     """
@@ -81,7 +82,9 @@ class InHand:
         self.leftover: tuple[str, ...] = ()
         self.first: Callable[[Delivery, Outcome], None] | None = None
 
-    def written(self, row: DeliveryRow, scope: str = "", learned: Mapping[str, str] = NOTHING, register: tuple[RegisterRow, ...] = ()) -> Settlement:
+    def written(
+        self, row: DeliveryRow, scope: str = "", learned: Mapping[str, str] = NOTHING, register: tuple[RegisterRow, ...] = ()
+    ) -> Settlement:
         """The settlement that writes `row`; with it goes whatever of the message has not been written yet.
 
         `scope` is the destination's name for what it `learned` and for its part of the `register`.
@@ -108,7 +111,8 @@ class InHand:
             del self.statuses[delivery.destination, delivery.part]
 
     def finish(
-        self, delivery: Delivery, row: DeliveryRow, scope: str = "", learned: Mapping[str, str] = NOTHING, register: tuple[RegisterRow, ...] = ()
+        self, delivery: Delivery, row: DeliveryRow, scope: str = "", learned: Mapping[str, str] = NOTHING,
+        register: tuple[RegisterRow, ...] = (),
     ) -> Settlement:
         """`delivery` needs memory no more: the settlement to write, which carries the message's own status if it was the last."""
         self.statuses[delivery.destination, delivery.part] = row.status

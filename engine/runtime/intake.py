@@ -7,7 +7,6 @@ they are durable is anything promised.  Whatever goes wrong on the way becomes a
 from __future__ import annotations
 
 from asyncio import Future, sleep
-from functools import partial
 from typing import TYPE_CHECKING
 
 from channels.message import Outcome, RawMessage, Response, Verdict
@@ -114,7 +113,7 @@ class Intake:
     def _answer_first(self, hand: InHand, document: Document, message: Message | bytes) -> Answer:
         """The message is durable, and that is all its sender wants to know."""
         hand.answer = self._answering.answer(message)
-        self._channel.hands.take(hand)
+        self._channel.distribution.hands.take(hand)
         self._loop.call_soon(self._go_on, hand, document)
         return hand.answer
 
@@ -134,11 +133,11 @@ class Intake:
         if plan.notes:
             self._events.tell(Noted(self.name, hand.id, tuple([note.code for note in plan.notes])))
         if plan.status is None:
-            self._channel.hand_out(hand, plan)
+            self._channel.distribution.hand_out(hand, plan)
         else:
-            self._channel.hands.take(hand)
-            self._channel.end(hand, plan)
-            self._channel.pass_by(hand.id, plan)
+            self._channel.distribution.hands.take(hand)
+            self._channel.distribution.end(hand, plan)
+            self._channel.distribution.pass_by(hand.id, plan)
 
     # -- when_delivered
 
@@ -166,7 +165,7 @@ class Intake:
         hand.first = first
         delivery_in_hand = hand
         self._hand_over(hand, plan)
-        delivery_in_hand = self._channel.hands.by_id.get(hand.id) or hand
+        delivery_in_hand = self._channel.distribution.hands.by_id.get(hand.id) or hand
         timer = self._loop.call_later(self._within, answered, NOT_DELIVERED)
         if not left:
             answered(None)
@@ -176,7 +175,7 @@ class Intake:
             timer.cancel()
             del self._owed[hand.id]
             answered(NOT_DELIVERED)  # nobody waits any more: who asks for the same answer gets this one
-        if delivery_in_hand.unsaid and hand.id not in self._channel.hands.by_id:  # nothing else will write it
+        if delivery_in_hand.unsaid and hand.id not in self._channel.distribution.hands.by_id:  # nothing else will write it
             self._settling.soon(Settlement(hand.id, None, answer=answer))
         return answer
 
@@ -187,12 +186,13 @@ class Intake:
         self._events.tell(Duplicate(self.name, first.id))
         if first.id in self._owed:
             return await self._owed[first.id]
-        hand = self._channel.hands.by_id.get(first.id)
+        hand = self._channel.distribution.hands.by_id.get(first.id)
         answer = (hand.answer if hand is not None else None) or first.answer
         if answer is None:  # the engine stopped before it was written, or is about to know it
             await sleep(0)
-            hand = self._channel.hands.by_id.get(first.id)
-            plan = (await self._channel.load(first.version)).again(first.content, await self._channel.first_received(first))
+            hand = self._channel.distribution.hands.by_id.get(first.id)
+            dispatch = await self._channel.versions.load(first.version)
+            plan = dispatch.again(first.content, await self._channel.distribution.first_received(first))
             answer = (hand.answer if hand is not None else None) or self._answering.answer(raw.content, plan.error)
         if self._when == "when_delivered" and answer.code in ("AE", "CE") and first.status is MessageStatus.SENT:
             answer = self._answering.answer(raw.content, None)
@@ -201,13 +201,16 @@ class Intake:
 
     # -- replays
 
-    async def replay(self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool) -> int:
+    async def replay(
+        self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool
+    ) -> int:
         """Take charge of a message once more, for some or all of its destinations.  Returns its new id."""
         root = original.replay_of or original.id
         arrival = Arrival(
-            self.name, digest, original.content, self._now(), control_id=original.control_id, replay_of=root, destinations=destinations, force=force
+            self.name, digest, original.content, self._now(), control_id=original.control_id, replay_of=root,
+            destinations=destinations, force=force,
         )  # fmt: skip
-        plan = dispatch.again(original.content, await self._channel.first_received(original), destinations)
+        plan = dispatch.again(original.content, await self._channel.distribution.first_received(original), destinations)
         stored = await self._store.receive(arrival)
         hand = InHand(stored.id, original.control_id, arrival.received, len(original.content), force, root)
         hand.unsaid = False

@@ -31,8 +31,8 @@ class Plan:
         """What is written of a message that ends here."""
         if self.error is None:
             return Settlement(
-                message_id, self.status, answer=answer, keys=self.keys, error_code="filtered" if self.status is MessageStatus.FILTERED else "",
-                error_origin=self.origin, error_text=self.why,
+                message_id, self.status, answer=answer, keys=self.keys, error_code="filtered", error_origin=self.origin,
+                error_text=self.why,
             )  # fmt: skip
         error = self.error
         return Settlement(

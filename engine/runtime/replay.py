@@ -41,11 +41,11 @@ async def replay(
 ) -> Replayed:
     """Send one message again, or say what would be sent."""
     digest = original.version if under == "then" else channel.version.digest
-    dispatch = await channel.load(digest)
+    dispatch = await channel.versions.load(digest)
     kept = await channel.plant.store.version(digest)
     released = kept.release if kept is not None and kept.release != flue.__version__ else ""
     if dry_run:
-        plan = dispatch.again(original.content, await channel.first_received(original), destinations)
+        plan = dispatch.again(original.content, await channel.distribution.first_received(original), destinations)
         return Replayed(original.id, 0, plan.status.value if plan.status else "", _why(plan), tuple(_outputs(plan)), released)
     id = await channel.replay(original, dispatch, digest, destinations, force)
     return Replayed(original.id, id, released=released)

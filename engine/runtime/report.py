@@ -20,7 +20,8 @@ def listen(bus: Events) -> None:
 
 
 def _failed(event: events.Failed) -> None:
-    log.warning("%s: message %d is in error: %s at %s (%s)", event.channel, event.message_id, event.code, event.place, event.origin or "the message")
+    origin = event.origin or "the message"
+    log.warning("%s: message %d is in error: %s at %s (%s)", event.channel, event.message_id, event.code, event.place, origin)
 
 
 def _refused(event: events.Refused) -> None:
@@ -38,7 +39,8 @@ def _noted(event: events.Noted) -> None:
 
 def _retrying(event: events.Retrying) -> None:
     if event.counted:
-        log.info("%s to %s: message %d failed with %s, next try in %.0f s", event.channel, event.destination, event.message_id, event.code, event.wait)
+        words = "%s to %s: message %d failed with %s, next try in %.0f s"
+        log.info(words, event.channel, event.destination, event.message_id, event.code, event.wait)
 
 
 def _dead(event: events.DeadLetter) -> None:
@@ -46,7 +48,7 @@ def _dead(event: events.DeadLetter) -> None:
 
 
 def _unsure(event: events.Unsure) -> None:
-    log.error("%s to %s: message %d may or may not have arrived before the engine stopped", event.channel, event.destination, event.message_id)
+    log.error("%s to %s: message %d may have arrived before the engine stopped, or not", event.channel, event.destination, event.message_id)
 
 
 def _destination_failing(event: events.DestinationFailing) -> None:
@@ -77,7 +79,7 @@ def _fault(event: events.Fault) -> None:
 
 
 _TELLERS = {
-    events.Failed: _failed, events.Refused: _refused, events.Held: _held, events.Noted: _noted, events.Retrying: _retrying, events.DeadLetter: _dead,
-    events.Unsure: _unsure, events.DestinationFailing: _destination_failing, events.DestinationRecovered: _destination_recovered,
+    events.Failed: _failed, events.Refused: _refused, events.Held: _held, events.Noted: _noted, events.Retrying: _retrying,
+    events.DeadLetter: _dead, events.Unsure: _unsure, events.DestinationFailing: _destination_failing, events.DestinationRecovered: _destination_recovered,
     events.ChannelChanged: _channel, events.StoreFailing: _store_failing, events.StoreRecovered: _store_recovered, events.Fault: _fault,
 }  # fmt: skip

@@ -63,7 +63,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a replay.  `id` is the new message's, 0 in a dry run; `released` the release its version ran under, if it was another."""
+    """What became of a replay.  `id` is the new message's, 0 in a dry run; `released` the release its version ran under, if another."""
 
     original: int
     id: int = 0
@@ -78,7 +78,8 @@ def channel_view(channel: Channel) -> ChannelView:
     declared = channel.version.channel
     return ChannelView(
         channel.name, declared.description, channel.state.value, channel.why, channel.version.digest, declared.source.name, channel.port,
-        len(channel.hands), tuple(_destination(one.name, one.connector.name, channel.outlets.get(one.name)) for one in declared.destinations),
+        len(channel.distribution.hands),
+        tuple(_destination(one.name, one.connector.name, channel.outlets.get(one.name)) for one in declared.destinations),
     )  # fmt: skip
 
 

@@ -64,8 +64,8 @@ def test_a_real_receiver_in_every_trouble(tmp_path: Path, background: Background
     with FhirServer() as server:
         proxy = behind(background, server.url)
         with EngineProcess(tmp_path, laboratory(through(proxy, server.url), fhir={"timeout": "1s"}, retry={"attempts": 1000})) as engine:
-            budget = time.monotonic()
-            feed = Feed(engine.ports["lab"], background, connections=4, ahead=2, room=lambda: len(feed.sent) < 30 * (time.monotonic() - budget))
+            began = time.monotonic()
+            feed = Feed(engine.ports["lab"], background, 4, ahead=2, room=lambda: len(feed.sent) < 30 * (time.monotonic() - began))
             suffer(engine, proxy, feed, 1.5)
         observations = server.all("Observation")
         expected = last_versions(feed.sent)

@@ -354,7 +354,10 @@ class Stage:
         return [(row.destination, row.status.value) for row in self.do(self.sqlite.deliveries(id))]
 
 
-def oru(control_id: str, patient: str = "P1", *, type: str = "ORU^R01", msh15: str = "", msh16: str = "", processing: str = "P", how: str = "", more: str = "") -> bytes:
+def oru(
+    control_id: str, patient: str = "P1", *, type: str = "ORU^R01", msh15: str = "", msh16: str = "", processing: str = "P", how: str = "",
+    more: str = "",
+) -> bytes:  # fmt: skip
     """A small result message."""
     return (
         f"MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20260304050607||{type}|{control_id}|{processing}|2.5.1|||{msh15}|{msh16}\r"

@@ -12,7 +12,12 @@ from engine.store.records import Query
 from tests.engine.runtime.stage import CHANNEL, FAILING, SENT, Stage, oru
 
 SetStage = Callable[..., Stage]
-OTHER = CHANNEL.replace("channel: lab", "channel: other").replace("handed: {}", "handed: { name: other }").replace("staged: {}", "staged: { receiver: other }")
+OTHER = """
+channel: other
+source: { handed: { name: other } }
+destinations:
+  - { name: repository, staged: { receiver: other } }
+"""
 
 
 def states(lab: Stage) -> dict[str, str]:
