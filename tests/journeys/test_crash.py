@@ -117,7 +117,7 @@ def test_killed_before_a_real_receiver(tmp_path: Path, background: Background) -
             for point in POINTS[POINTS.index("after_commit") :]:
                 mortal.engine.kill()
                 more[0] += 80
-                mortal.die_of(point, 1 if "commit" in point else dice.randrange(1, 40))
+                mortal.die_of(point, 1 if point.endswith(("commit", "ack")) else dice.randrange(1, 40))
             for _ in range(5):
                 more[0] += 80
                 mortal.start()
