@@ -90,6 +90,13 @@ def _period(start: str, end: str, r: Reading) -> dict[str, str]:
 @function("entity_identifier", gives="Identifier")
 def entity_identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
     """EI as Identifier; `type` is its code of table 0203 (`PLAC`, `FILL` …)."""
+    if r.component not in text and r.escape not in text:  # a number alone, as most are
+        value, system = text.strip(), r.authority("")
+        made: dict[str, Any] = {"type": identifier_type(type)} if type else {}
+        if system:
+            made["system"] = system
+        made["value"] = value
+        return made if value else None
     parts = read_components(text, r, 4)
     if len(parts) > 4:
         left_beyond(parts, r, 4)

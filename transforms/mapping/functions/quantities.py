@@ -37,18 +37,21 @@ def unit_of(raw: str, r: Reading) -> dict[str, str]:
     """CWE (OBX-6) as the part of a Quantity that says the unit: `unit`, and `system` and `code` where they are certain."""
     if not raw:
         return {}
-    key = raw, r.component, r.escape
-    known = _units.get(key)
-    if known is None:
-        known = _unit(read_components(raw, r, 9), r)
-        if not r.context.identity.authorities:  # else it may lean on the site's table for this sender
-            if len(_units) >= UNITS_KEPT:
-                _units.clear()
-            _units[key] = known
-    unit, lost = known
-    for place in lost:
-        r.left(place)
+    unit, lost = _units.get((raw, r.component, r.escape)) or _learn(raw, r)
+    if lost:
+        for place in lost:
+            r.left(place)
     return unit
+
+
+def _learn(raw: str, r: Reading) -> tuple[dict[str, str], tuple[str, ...]]:
+    """A unit not met before; remembered unless it may lean on the site's table for this sender."""
+    known = _unit(read_components(raw, r, 9), r)
+    if not r.context.identity.authorities:
+        if len(_units) >= UNITS_KEPT:
+            _units.clear()
+        _units[raw, r.component, r.escape] = known
+    return known
 
 
 def _unit(parts: list[str], r: Reading) -> tuple[dict[str, str], tuple[str, ...]]:
