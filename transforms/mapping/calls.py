@@ -76,6 +76,8 @@ class Call:
         if text == NULL:
             return SKIP
         key = (text, *withs) if withs else text
+        if key in self.memo:  # kept, and empty: the generated line asks again
+            return self.memo[key]
         if self.said and (kept := self.said.get(key)) is not None:
             conversion.say_again(kept[1])
             return kept[0]

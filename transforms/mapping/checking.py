@@ -99,7 +99,7 @@ def _action(action: Action, located: Located, kit: Kit) -> Iterator[Problem]:
             yield spot.at("as").problem("cardinality", f"`{action.function}` gives a list, and `{target.path}` takes one.")
     elif table is None and not _fits("string", target):
         yield spot.problem("missing", f"`{target.path}` takes {enumerated(target.types)}: say how with `as` or `codes`.")
-    if table is not None and (function is None or "codes" not in function.options):
+    if table is not None and (function is None or "codes" not in function.options or "code" in target.types):
         yield from _bound(table, target, spot)
 
 

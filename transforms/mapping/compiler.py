@@ -268,9 +268,7 @@ class RuleWriter:
                 code.put(f"w{index} = PIECE(w{index}, {each.component}, {each.subcomponent}, S)")
             arguments += f", w{index}"
         if reader.memo:
-            code.put(f"v = {reader.memo}({f'(t{arguments})' if arguments else 't'})")
-            with code.block("if v is None:"):
-                code.put(f"v = {call}(S, t{arguments})")
+            code.put(f"v = {reader.memo}({f'(t{arguments})' if arguments else 't'}) or {call}(S, t{arguments})")
             return
         if not plan.inlines:
             code.put(f"v = {call}(S, t{arguments})")

@@ -64,7 +64,7 @@ class Conversion(Reading):
     originals: dict[int, list[str]]  # rows as they came, where another stands in their place
     trace: list[Any]  # what `explain` is told: (holder, name, index, line, places)
     forms: list[dict[str, Any] | None]  # nodes that are no entry: the resource to be contained
-    odd: list[int]  # OBX that may have to be joined or split, or say no value
+    odd: bool  # some OBX may have to be joined or split, or says no value
     logical: list[dict[str, Any] | None]  # the same nodes: a reference by identifier (rule 7)
     pending: dict[int, tuple[tuple[int, int], ...]]  # nodes nobody holds yet: segments and what was read of them
     noted: set[tuple[str, str, int]]  # what was noted of which field
@@ -136,6 +136,8 @@ class Conversion(Reading):
 
     def place_of(self, position: int, field: int, repetition: int = 0, component: int = 0) -> str:
         """`OBX[3]-15`, `PID-3[2].4`."""
+        if not (component or repetition or self.aliases) and field:
+            return f"{self.plan.places[position]}-{field}"
         if position in self.aliases:
             position, repetition = self.aliases[position][0], repetition or self.aliases[position][1]
         text = f"{self.plan.places[position]}-{field}" if field else self.plan.places[position]

@@ -49,7 +49,9 @@ def left_over(conversion: Conversion, always: tuple[int, ...]) -> tuple[str, ...
         position += 1
     if not found:
         return ()
-    return tuple(dict.fromkeys([conversion.place_of(*each) for each in sorted(found)]))
+    if len(found) > 1:
+        found = sorted(set(found))
+    return tuple([conversion.place_of(*each) for each in found])
 
 
 def _follow(conversion: Conversion) -> None:

@@ -47,7 +47,7 @@ PREFACE = {
     "PIECE": piece,
     "TRACE_SHARED": trace_shared,
 }
-LOCALS = "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; COMP = S.component; ESC = S.escape; NAME = S.name; ISSUER = S.issuer"
+LOCALS = "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; COMP = S.component; ESC = S.escape; NAME = S.name; ISSUER = S.issuer; IDS = S.ids"
 TRACED = "; TRACE = S.trace.append"
 
 
@@ -128,6 +128,8 @@ class _ModuleWriter:
         code.depth += 1
         if made.grouped:
             outer_rows = self._hole()
+            if made.identity.quick:
+                code.put(f"ORDINALS = S.ordinals; CODES = S.codes; AROUND = S.keys[{made.link(made.identity.links[0], False)}]; weak = S.weak")
             code.put("base = {}")
             outer_reset = self._hole()
             heading.write()
@@ -235,7 +237,15 @@ class _ModuleWriter:
         """What has a key of its own is named by it from the start."""
         code, make, identity = self.code, made.make, made.identity
         arguments = "".join(f", i{name}" for name in identity.segments) + "".join(f", {made.link(name, False)}" for name in identity.links)
-        code.put(f"key = {code.constant(identity.call, 'f')}(S, n{arguments})")
+        slow = f"{code.constant(identity.call, 'f')}(S, n{arguments})"
+        if identity.quick:
+            code.put(f"key = {identity.quick}")
+            with code.block("if key in ORDINALS or not key:"):
+                code.put(f"key = {slow}")
+            with code.block("else:"):
+                code.put("ORDINALS[key] = 1")
+        else:
+            code.put(f"key = {slow}")
         base = ", **base" if made.grouped else ""
         with code.block("if key:"):
             code.put("uid = NAME(key); url = 'urn:uuid:' + uid")
@@ -352,10 +362,13 @@ class _ModuleWriter:
                 code.put("continue")
         else:
             with code.block("if key:"):
-                code.put("S.keys[n] = key; S.ids[n] = uid; N[n] = {'reference': url}")
                 entry = f"{{'fullUrl': url, 'resource': out, 'request': {{'method': 'PUT', 'url': '{make.type}/' + uid}}}}"
-                with code.block("if True:" if identity.counted else "if url not in S.urls:"):
-                    code.put(f"S.urls[url] = len(E); E.append({entry})")
+                code.put("IDS[n] = uid; N[n] = {'reference': url}" if identity.quick else "S.keys[n] = key; IDS[n] = uid; N[n] = {'reference': url}")
+                if identity.counted:
+                    code.put(f"E.append({entry})")
+                else:
+                    with code.block("if url not in S.urls:"):
+                        code.put(f"S.urls[url] = len(E); E.append({entry})")
             with code.block("else:"):
                 code.put(f"KEEP_FORM(S, n, out, {make.name!r})")
 

@@ -137,22 +137,19 @@ class Outcome:
     def _parts(self, conversion: Conversion, steps: Steps) -> tuple[Part, ...]:
         count = len(conversion.plan.parts)
         patients = [""] * count
-        if self._patient >= 0:
-            for step in steps[self._patient]:
-                patients[step[1]] = conversion.ids[step[0]]
-        facts: list[list[ReportFact]] = [[] for _ in range(count)]
+        for step in steps[self._patient] if self._patient >= 0 else ():
+            patients[step[1]] = conversion.ids[step[0]]
+        facts: list[list[ReportFact]] = [[] for _ in patients]
         if self._reports is not None:
-            odd = self._odd(conversion, steps)
+            odd = self._odd(conversion, steps) if conversion.odd else {}
             for step in steps[self._reports.index]:
                 if conversion.ids[step[0]]:
                     facts[step[1]].append(self._fact(conversion, step, patients[step[1]], odd))
-        parts = []
-        for index in range(count):
-            held = not patients[index] and self._patient >= 0 and conversion.options.no_patient_id == "hold"
-            lane = patients[index] or (facts[index][0].key if facts[index] else "")
-            entries = None if count == 1 else _entries(conversion, index)
-            parts.append(Part(lane, tuple(facts[index]), entries, "no_patient_id" if held else ""))
-        return tuple(parts)
+        return tuple([self._part(conversion, index, patients[index], facts[index], count) for index in range(count)])
+
+    def _part(self, conversion: Conversion, index: int, patient: str, facts: list[ReportFact], count: int) -> Part:
+        held = "" if patient or self._patient < 0 or conversion.options.no_patient_id != "hold" else "no_patient_id"
+        return Part(patient or (facts[0].key if facts else ""), tuple(facts), None if count == 1 else _entries(conversion, index), held)
 
     def _fact(self, conversion: Conversion, step: tuple[Any, ...], patient: str, odd: dict[int, str]) -> ReportFact:
         ids, reports = conversion.ids, self._reports
@@ -166,15 +163,13 @@ class Outcome:
             comparable(stamp, conversion.offset, conversion.zone),
             RANKS.get(conversion.outs[step[0]].get("status", ""), 0),
             uid,
-            tuple([ids[node] for node in nodes if ids[node]]),
+            tuple([id for node in nodes if (id := ids[node])]),
             tuple([ids[node] for node in nodes if odd.get(node) == "emptied"]) if odd else (),
             tuple([ids[node] for node in nodes if odd.get(node) == "status"]) if odd else (),
         )
 
     def _odd(self, conversion: Conversion, steps: Steps) -> dict[int, str]:
         """Nodes of Observations that say only a status (OBX-11 `U`), or nothing though final."""
-        if not conversion.odd:
-            return {}
         reports, rows, originals = self._reports, conversion.rows, conversion.originals
         at = reports.obx
         odd = {}
@@ -189,7 +184,7 @@ class Outcome:
 
 def _entries(conversion: Conversion, part: int) -> tuple[int, ...]:
     """The entries of one part: what its makes made, and what that refers to."""
-    plan, urls = conversion.plan, conversion.urls
+    plan, urls = conversion.plan, {entry["fullUrl"]: index for index, entry in enumerate(conversion.entries)}
     start = [ref["reference"] for node, ref in enumerate(conversion.refs[:-1]) if ref is not None and plan.part_of[node] == part]
     seen: set[int] = set()
     while start:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.mapping.arrangement import Plan, column
+from transforms.mapping.definition import Make
 from transforms.mapping.making import Module
+from transforms.mapping.places import Source
 from transforms.mapping.conversion import NULL, Conversion
 
 TEXTS = ("TX", "FT")  # OBX-2 of values that come in lines
@@ -25,24 +27,29 @@ class Preparation:
         self._lines = [(index, make.lines) for index, make in enumerate(module.makes) if make.lines is not None]
         self._repeats = [(index, make.repeat) for index, make in enumerate(module.makes) if make.repeat is not None]
         self._notes = [(index, lines) for index, lines in self._lines if lines.segment != "OBX"]
+        self._typed = [(index, wanted) for index, make in enumerate(module.makes) if (wanted := _types_of(make))]
 
-    def __call__(self, conversion: Conversion, plan: Plan, watch: tuple[int, ...]) -> Steps:
+    def usual(self, plan: Plan) -> tuple[tuple[Any, ...], ...]:
+        """The plan's steps for a message in which nothing repeats."""
+        repeated = {index for index, _ in self._repeats}
+        return tuple(() if index in repeated else steps for index, steps in enumerate(plan.steps))
+
+    def __call__(self, conversion: Conversion, plan: Plan, usual: tuple[tuple[Any, ...], ...], watch: tuple[int, ...]) -> Steps:
         """The plan's steps, or others where a message asks for it."""
         rows, repetition = conversion.rows, conversion.repetition
-        steps = list(plan.steps)
         conversion.followers = {}
-        for index, lines in self._notes:
+        texts = [row for each in watch if (row := rows[each])[2] in TEXTS or not row[5] or repetition in row[5] or row[11] == "U"]
+        conversion.odd = bool(texts)
+        steps = list(plan.steps if texts else usual)
+        kinds = {rows[each][2] for each in watch}
+        if conversion.component not in "".join(kinds):
+            for index, wanted in self._typed:
+                if kinds.isdisjoint(wanted):
+                    steps[index] = ()
+        for index, lines in self._lines if texts else self._notes:
             if len(steps[index]) > 1:
                 self._join(conversion, steps, index, lines.segment, lines.field)
-        conversion.odd = [each for each in watch if (row := rows[each])[2] in TEXTS or not row[5] or repetition in row[5] or row[11] == "U"]
-        if not conversion.odd:
-            for index, _ in self._repeats:
-                steps[index] = ()
-            return steps
-        for index, lines in self._lines:
-            if lines.segment == "OBX":
-                self._join(conversion, steps, index, lines.segment, lines.field)
-        for index, place in self._repeats:
+        for index, place in self._repeats if texts else ():
             self._split(conversion, steps, index, place.segment, place.field)
         return steps
 
@@ -114,3 +121,9 @@ def _runs(before: str, now: str) -> bool:
     head, _, number = before.rpartition(".")
     other, _, following = now.rpartition(".")
     return head == other and number.isdecimal() and following.isdecimal() and len(following) < 10 and int(following) == int(number) + 1
+
+
+def _types_of(make: Make) -> frozenset[str]:
+    """The values of OBX-2 that a make is for; none: it is for all."""
+    places = [(each.source, each.values) for each in make.when.certain] if make.when else []
+    return next((frozenset(values) for place, values in places if place == Source("OBX", 2)), frozenset())

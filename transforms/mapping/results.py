@@ -30,6 +30,7 @@ class Identity:
     links: tuple[str, ...] = ()
     owned: bool = True
     counted: bool = False
+    quick: str = ""  # the key of the usual case as an expression, false where the function must be asked
     reads: tuple[tuple[str, int], ...] = ()  # what the key is made of, for `explain`
 
 
@@ -220,10 +221,11 @@ def by_identifier(conversion: Conversion, node: int) -> None:
 
 
 _RESULT = (("OBX", 21), ("OBX", 3), ("OBX", 4))
+_QUICK = 'f"{AROUND}\x1f{c}\x1f{OBX[4]}" if AROUND and not OBX[21] and not weak and (c := CODES.get(OBX[3])) else ""'
 
 IDENTITIES: dict[str, Identity] = {
     "report": Identity(report, ("OBR", "ORC", "SPM"), counted=True, reads=(("OBR", 3), ("ORC", 3), ("OBR", 2), ("ORC", 2), ("OBR", 4))),
-    "observation": Identity(observation, ("OBX",), ("report",), counted=True, reads=_RESULT),
+    "observation": Identity(observation, ("OBX",), ("report",), counted=True, quick=_QUICK, reads=_RESULT),
     "specimen_observation": Identity(specimen_observation, ("OBX", "SPM"), ("report",), counted=True, reads=(("SPM", 2), *_RESULT)),
     "document": Identity(document, ("OBX",), ("report",), counted=True, reads=_RESULT),
     "specimen": Identity(specimen, ("SPM",), reads=(("SPM", 2),)),

@@ -57,6 +57,7 @@ class _Planned:
     """A plan with what follows from it."""
 
     plan: Plan
+    usual: tuple[tuple[Any, ...], ...]  # its steps where nothing repeats
     pads: tuple[list[str], ...]
     deviations: tuple[Note, ...]
     watch: tuple[int, ...]
@@ -128,7 +129,7 @@ class Converter:
         if whole is not message.text:
             conversion.notes.append(CONTROLS)
         conversion.lengths = lengths
-        steps = self._preparation(conversion, plan, planned.watch)
+        steps = self._preparation(conversion, plan, planned.usual, planned.watch)
         environment = self._environment(conversion, message, context, rows[0])
         for make, instances, whole, groups, site in zip(environment.makes, steps, plan.steps, plan.groups, self.module.sites):
             if instances:
@@ -200,7 +201,7 @@ class Converter:
         pads = tuple([""] * (self.module.widest.get(name, 0) + 1) for name in names)
         watch = tuple(index for index, name in enumerate(names) if name == "OBX")
         always = tuple(self._always.get(name, 0) for name in names)
-        planned = _Planned(plan, pads, tuple(tree.deviations), watch, always)
+        planned = _Planned(plan, self._preparation.usual(plan), pads, tuple(tree.deviations), watch, always)
         if len(self._plans) >= PLANS:
             self._plans.clear()
         self._plans[key] = planned

@@ -1,0 +1,96 @@
+"""A site's maps over the package's."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from transforms.document import Context, Identity
+from transforms.errors import ConfigurationError, MessageError
+from transforms.hl7.message import parse
+from transforms.mapping.library import Library
+from transforms.mapping.options import MapOptions
+
+CONTEXT = Context(datetime(2024, 1, 15, tzinfo=timezone.utc), identity=Identity(base="https://site.example/ids", secret="s"))
+MESSAGE = b"MSH|^~\\&|LAB|HOSP|||20240115||ORU^R01|1|P|2.5.1\rPID|||1^^^A^MR\rOBR|1||7|X^Y|||||||||||||||||||||F\rOBX|1|ST|Z^Zed||v||||||F\r"
+
+
+def observation(library: Library) -> dict:
+    bundle = library.converter()(parse(MESSAGE), CONTEXT).bundle
+    return next(each["resource"] for each in bundle["entry"] if each["resource"]["resourceType"] == "Observation")
+
+
+def test_a_rule_is_replaced_by_its_name() -> None:
+    """`extends` the map of the same name: one rule changes, the others stand; a new one comes after them."""
+    text = "map: mine\nextends: OBX_Observation\nrules:\n  - { to: code, const: { text: mine } }\n  - { to: language, const: de, name: language }\n"
+    library = Library.load({"segments/OBX_Observation.yaml": text})
+    made = observation(library)
+    assert (made["code"], made["language"], made["status"], made["valueString"]) == ({"text": "mine"}, "de", "final", "v")
+    names = [each.name for each in library.segment_maps["OBX_Observation"].rules]
+    assert names[: len(names) - 1] == [each.name for each in Library.load().segment_maps["OBX_Observation"].rules]
+
+
+def test_a_map_is_replaced_whole() -> None:
+    """Without `extends` the site's file is all there is."""
+    made = observation(Library.load({"OBX_Observation.yaml": "map: mine\nrules:\n  - { to: code, const: { text: mine } }\n"}))
+    assert "status" not in made and made["code"] == {"text": "mine"}
+
+
+def test_a_table_is_extended() -> None:
+    """Codes are added or changed, the others stand."""
+    made = observation(Library.load({"t.yaml": "table: observation_status\nextends: observation_status\ncodes: { F: amended }\n"}))
+    assert made["status"] == "amended"
+
+
+def test_a_message_map_is_extended() -> None:
+    """A make is replaced by its name."""
+    text = "map: ORU_R01\nextends: ORU_R01\nresources:\n  - { make: Observation as observation, each: ORDER_OBSERVATION.OBSERVATION, with: OBX }\n"
+    assert "subject" not in observation(Library.load({"messages/ORU_R01.yaml": text}))
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({"OBX_Mine.yaml": "map: m\nresource: Observation\nextends: OBX_Observatio\n"}, "unknown_map"),
+        ({"a.yaml": "table: a\nextends: b\n", "b.yaml": "table: b\nextends: a\n"}, "circle"),
+        ({"OBX_Mine.yaml": "map: m\nresource: Observation\nextends: OBX_Mine\n"}, "unknown_map"),
+    ],
+)
+def test_what_cannot_be_extended_is_said(files: dict[str, str], code: str) -> None:
+    """Nothing there, or a circle."""
+    with pytest.raises(ConfigurationError) as caught:
+        Library.load(files)
+    assert code in [each.code for each in caught.value.problems]
+
+
+def test_options_change_what_is_made() -> None:
+    """Each set of options is a converter of its own."""
+    message = parse(MESSAGE.replace(b"OBX|1|ST|Z^Zed||v|", b"OBX|1|ST|Z^Zed||7.0|g"))
+    for option, name in (("quantity", "valueQuantity"), ("text", "valueString")):
+        entries = Library.load().converter("ORU_R01", MapOptions(text_numbers=option))(message, CONTEXT).bundle["entry"]
+        assert name in next(each["resource"] for each in entries if each["resource"]["resourceType"] == "Observation")
+
+
+def test_the_map_is_chosen_by_the_structure() -> None:
+    """A message that no map is for is refused, at MSH-9; so is one that the chosen map is not for."""
+    message = parse(MESSAGE.replace(b"ORU^R01", b"ADT^A01"))
+    for name in ("auto", "ORU_R01"):
+        with pytest.raises(MessageError) as caught:
+            Library.load().converter(name)(message, CONTEXT)
+        assert (caught.value.code.code, caught.value.place) == ("200", "MSH-9")
+
+
+def test_a_rule_can_be_taken_away() -> None:
+    """What tests use to see whether a rule is needed."""
+    library = Library.load()
+    assert "status" in observation(library)
+    assert "OBX_Observation/interpretation" in [name for name, _ in library.rules()]
+    assert len(list(library.without("OBX_Observation/interpretation").rules())) == len(list(library.rules())) - 1
+    with pytest.raises(KeyError):
+        library.without("OBX_Observation/nothing")
+
+
+def test_loading_is_quick_after_the_first_time() -> None:
+    """The package's maps are read once a process."""
+    assert Library.load().segment_maps["OBX_Observation"] is Library.load().segment_maps["OBX_Observation"]
