@@ -8,7 +8,7 @@ import pytest
 
 from transforms.document import Context, Identity
 from transforms.fhir.serialization import dumps
-from transforms.fhir.validation import is_valid
+from transforms.fhir.validation import is_valid, validate
 from transforms.hl7.message import parse
 from transforms.mapping.library import Library
 from transforms.mapping.options import MapOptions
@@ -47,3 +47,32 @@ def test_control_characters_do_not_reach_fhir(text: str, said: str) -> None:
     assert is_valid(found.bundle)
     assert ("control_characters" in [note.code for note in found.notes]) == (not text.isprintable() and "\t" not in text and "é" not in text)
     assert not any(each in dumps(found.bundle) for each in (b"\\u0000", b"\\u0007", b"\\u001f"))
+
+
+HEAD = "MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20260304120000||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||4711^^^HOSP^MR||Meier^Eva\r"
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        "OBR|1||F1^LAB|^^^ |||20260304",
+        "OBR|1||F1^LAB|GLU^^^\t^^ |||20260304||||||||||||||||||F",
+        "OBR|1||F1^LAB|24323-8^Panel^LN|||20260304||||||||||||||||| |\t",
+        "OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|CE|2345-7^Glucose^LN|| || |\\.br\\|||\\.br\\",
+        "OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|NM|2345-7^Glucose^LN||95||||||F|||||||||||||Hafenweg 3^^Basel",
+        "PV1|1|O||\\.br\\|||||||||\\.br\\|\t|||| \rOBR|1||F1^LAB|24323-8^Panel^LN",
+        "PD1||||1^Roth^^^^ ^^^N\rOBR|1||F1^LAB|24323-8^Panel^LN",
+    ],
+)
+def test_nothing_but_blanks_is_nothing(segments: str) -> None:
+    """A field of blanks says nothing, and what stands beside it leaves as valid R4."""
+    found = converted(HEAD + segments + "\r")
+    assert validate(found.bundle) == []
+    assert is_valid(found.bundle)
+
+
+def test_an_address_of_nobody_stays() -> None:
+    """OBX-24 without OBX-23: an organization of which only the address is known."""
+    found = converted(HEAD + "OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|NM|2345-7^Glucose^LN||95||||||F|||||||||||||Hafenweg 3^^Basel\r")
+    (contained,) = [each for entry in found.bundle["entry"] for each in entry["resource"].get("contained", ()) if each["resourceType"] == "Organization"]
+    assert contained["address"][0]["city"] == "Basel" and contained["_name"]["extension"][0]["valueCode"] == "unknown"
