@@ -262,8 +262,10 @@ class Delivering:
     # -- people
 
     def resume(self) -> None:
-        """Send (again)."""
+        """Send (again); if the receiver was failing, try it now."""
         self.paused = False
+        if self.health.failing:
+            self.health.next_probe = self._now()
         self.pump()
 
     def pause(self) -> None:

@@ -66,6 +66,18 @@ def test_a_failing_receiver_costs_no_attempt(stage: SetStage) -> None:
     assert set(lab.statuses()) == {"sent"}
 
 
+def test_a_person_says_that_the_receiver_is_back(stage: SetStage) -> None:
+    """Starting the destination tries it at once, whatever the wait has grown to."""
+    lab = stage()
+    lab.receiver().answer = lambda outgoing: FAILING
+    lab.send(oru("M1"))
+    lab.wait(100)
+    lab.receiver().answer = lambda outgoing: SENT
+    lab.engine.start_destination("lab", "repository")
+    lab.wait(0.01)
+    assert lab.receiver().taken == ["M1"]
+
+
 def test_retry_after(stage: SetStage) -> None:
     """A receiver that says when to come back is not asked before."""
     lab = stage()
