@@ -65,7 +65,7 @@ def code_of_table(text: str, r: Reading, codes: Codes, table: str, whole: str = 
     """A bare code as FHIR's; beside it the sender's own (extension alternate-codes) unless it is one of `whole`, which say no more."""
     said = reading(components(text, r, 1)[0], r)
     entry = codes.get(said) or codes.get(None)
-    if entry is None:
+    if entry is None or not said:
         return None
     return entry.code if said in whole.split() else Beside(entry.code, original_code(table, said))
 
@@ -90,15 +90,18 @@ def _codings(parts: list[str], r: Reading, table: str, said: str, bound: bool) -
     codings = []
     for places in _TRIPLETS:
         code, display = parts[places[0]], parts[places[1]]
-        if code:
-            codings.append(_coding(parts, r, places, table if places[0] == 0 else "", bound))
-        elif display and reading(display, r) != said:
+        if code and (item := _coding(parts, r, places, table if places[0] == 0 else "", bound)):
+            codings.append(item)
+        elif display and reading(display, r) not in ("", said):
             codings.append({"display": reading(display, r)})
     return codings
 
 
-def _coding(parts: list[str], r: Reading, places: tuple[int, int, int, int, int], table: str, bound: bool) -> dict[str, Any]:
+def _coding(parts: list[str], r: Reading, places: tuple[int, int, int, int, int], table: str, bound: bool) -> dict[str, Any] | None:
+    """None where the code is nothing but blanks."""
     code, display, name, version, oid = (reading(parts[place], r) for place in places)
+    if not code:
+        return None
     if not _CODE.fullmatch(code):
         code = " ".join(code.split())
     item: dict[str, Any] = {}

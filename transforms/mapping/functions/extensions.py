@@ -7,6 +7,8 @@ from typing import Any
 
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 ALTERNATE_CODES = CORE + "alternate-codes"
+NOT_KNOWN = {"extension": [{"url": CORE + "data-absent-reason", "valueCode": "unknown"}]}
+"""What stands beside a primitive that R4 requires and nobody says."""
 
 
 def extension(name: str, kind: str, value: Any) -> dict[str, Any]:

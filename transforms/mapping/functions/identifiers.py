@@ -77,7 +77,7 @@ def _add_validity(made: dict[str, Any], parts: list[str], r: Reading) -> None:
 def add_check_digit(made: dict[str, Any], digit: str, scheme: str, r: Reading) -> None:
     """CX.2 and CX.3 as the extensions of HL7's that hold them."""
     said = (("identifier-checkDigit", digit), ("namingsystem-checkDigit", scheme))
-    kept = [extension(name, "String", reading(raw, r)) for name, raw in said if raw]
+    kept = [extension(name, "String", text) for name, raw in said if raw and (text := reading(raw, r))]
     if kept:
         made["extension"] = kept
 

@@ -59,8 +59,8 @@ def _name(family: str, given: list[str], prefix: str, suffixes: tuple[str, ...],
         _add_family(name, family, r)
     if kept := [said for part in given if part and (said := reading(part, r))]:
         name["given"] = kept
-    if prefix:
-        name["prefix"] = [reading(prefix, r)]
+    if prefix and (said := reading(prefix, r)):
+        name["prefix"] = [said]
     if kept := [said for part in suffixes if part and (said := reading(part, r))]:
         name["suffix"] = kept
     return name

@@ -13,6 +13,7 @@ from transforms.mapping.functions.codes import concept_of_table, original_code, 
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
+from transforms.mapping.functions.extensions import NOT_KNOWN
 from transforms.mapping.functions.identifiers import add_check_digit, authority, identify
 from transforms.mapping.functions.names import name_in_number
 from transforms.mapping.functions.registry import function
@@ -127,11 +128,11 @@ def organization_name(text: str, r: Reading) -> str | None:
 
 @function("organization_at", gives="Organization", memo=True)
 def organization_at(text: str, r: Reading) -> dict[str, Any] | None:
-    """XAD of an organization nobody names, as Organization with an address alone."""
+    """XAD of an organization nobody names, as Organization with an address; R4's org-1 wants it said that the name is not known."""
     place = as_address(text, r)
     if place is None:
         return None
-    made = {"resourceType": "Organization", "address": [place]}
+    made = {"resourceType": "Organization", "_name": NOT_KNOWN, "address": [place]}
     _not_at_home(made)
     return made
 
