@@ -59,5 +59,5 @@ def _follow(conversion: Conversion) -> None:
     for follower, (leader, field) in conversion.followers.items():
         row, other, mask = conversion.rows[follower], conversion.rows[leader], conversion.used[leader]
         for number in range(1, len(row)):
-            if number in (1, 4, field) or row[number] == other[number]:
+            if number in (1, 4, field) or row[number] == (other[number] if number < len(other) else ""):
                 conversion.used[follower] |= mask & 1 << number

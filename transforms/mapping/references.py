@@ -139,10 +139,25 @@ def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:
     lost = False
     for key, value in twin.items():
         own = first.get(key)
+        if key == "contained":
+            continue
         if own is None:
             first[key] = value
         elif own != value and isinstance(own, list) and isinstance(value, list):
             first[key] = [*own, *(each for each in value if each not in own)]
         elif own != value and key != "code":
             lost = True
+    if inside := twin.get("contained"):
+        own = first.get("contained", [])
+        first["contained"] = _pointed_at(first, [*own, *(each for each in inside if each not in own)])
     return not lost
+
+
+def _pointed_at(home: dict[str, Any], contained: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of resources inside `home`, those it refers to, itself or through others of them (R4's dom-3)."""
+    said = _encode({key: value for key, value in home.items() if key != "contained"})
+    kept: list[str] = []
+    while found := [each for each in contained if each["id"] not in kept and f'"#{each["id"]}"'.encode() in said]:
+        kept += [each["id"] for each in found]
+        said = _encode(found)
+    return [each for each in contained if each["id"] in kept]
