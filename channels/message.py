@@ -9,7 +9,8 @@ from enum import Enum
 from transforms.document import Document
 
 
-@dataclass(frozen=True, slots=True)
+# Making a frozen dataclass costs four times as much.  What every message makes several of is therefore not frozen, and never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class RawMessage:
     """Bytes a source took off the wire, nothing decided yet.
 
@@ -22,7 +23,7 @@ class RawMessage:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Response:
     """What the sender is owed: the ACKs to write, oldest first; empty when nothing may be answered.
 
@@ -42,7 +43,7 @@ class Verdict(Enum):
     HELD = "held"  # may not leave as it is; a person looks
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Outgoing:
     """One document on its way to one destination."""
 
@@ -54,7 +55,7 @@ class Outgoing:
     destination: str = ""  # its name in the channel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Outcome:
     """What an attempt came to.
 

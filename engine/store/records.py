@@ -36,7 +36,8 @@ class DeliveryStatus(str, Enum):
         return self in (DeliveryStatus.SENT, DeliveryStatus.SUPERSEDED, DeliveryStatus.DISMISSED)
 
 
-@dataclass(frozen=True, slots=True)
+# Making a frozen dataclass costs four times as much.  What every message makes several of is therefore not frozen, and never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class Arrival:
     """A message to be taken charge of."""
 
@@ -52,7 +53,7 @@ class Arrival:
     force: bool = False  # a replay that may overwrite what is newer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Stored:
     """What became of an Arrival, now durable.
 
@@ -63,7 +64,7 @@ class Stored:
     duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Answer:
     """What the sender was answered: MSA-1 of the (last) acknowledgment, and the acknowledgments' bytes."""
 
@@ -71,7 +72,7 @@ class Answer:
     contents: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class SearchKeys:
     """What a message is found by (a narrow table of its own, indexed)."""
 
@@ -82,7 +83,7 @@ class SearchKeys:
     orders: tuple[str, ...] = ()  # placer and filler order numbers, first components
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class DeliveryRow:
     """One delivery as written.  `part` is the index in Document.parts; times are seconds since the epoch.
 
@@ -103,7 +104,7 @@ class DeliveryRow:
     changed: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class RegisterRow:
     """The result register: what the receiver was last told of one report (rule 3)."""
 
@@ -116,7 +117,7 @@ class RegisterRow:
     observations: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Settlement:
     """Everything one transaction writes about a message.
 
