@@ -27,7 +27,7 @@ LARGE = (
     "MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20240115103000+0100||ORU^R01^ORU_R01|77|P|2.5.1\r"
     "SFT|Maker|1.2|Sender|x\r"
     "PID|1||1^^^MRN^MR~2^^^MRN^AN||Doe^Jo^A||19800102|F|||1 Main St^^Town^^1010^AUT||5551234\rPD1||||9^Family^Doctor^^^^^^ORG\rNK1|1|Doe^Jane|MTH\r"
-    "NTE|1||about the patient\rPV1|1|I|W1^101^A||||12^Smith^John^^^DR^^^ORG|||||||||||V1^^^VISITS\r"
+    "NTE|1||about the patient\rPV1|1|I|W1^101^A||||12^Smith^John^^^DR^^^ORG||||||||||||V1^^^VISITS\r"
     "ORC|RE|P1^PLACER|F1^FILLER||CM||||20240115093000\rOBR|1|P1^PLACER|F1^FILLER|CBC^Count^L|||20240115080000|||||||||12^Smith^John^^^DR^^^ORG||||||20240115102500||LAB|F\r"
     "NTE|1||about the report\rNTE|2||goes on\rTQ1|1||||||||S\r"
     "OBX|1|NM|718-7^Hb^LN||12.30|g/dL|12-16|L|||F|||20240115101500\rNTE|1||about the result\r"
