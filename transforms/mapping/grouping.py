@@ -54,8 +54,15 @@ def _of_patient(segment: Segment, root: Any) -> bool:
     """Whether a segment that stands outside of all groups belongs to the patient's result: all but the message's own."""
     if segment.name in ("MSH", "SFT", "UAC", "DSC"):
         return False
-    first = next((each.position for each in root.children if not isinstance(each, Segment) or each.name in (*_PATIENT, "ORC", "OBR")), 0)
-    return segment.name != "NTE" or segment.position > first
+    first = next((each for each in root.children if not isinstance(each, Segment) or each.name in (*_PATIENT, "ORC", "OBR")), None)
+    return segment.name != "NTE" or first is None or segment.position > _position(first)
+
+
+def _position(part: Any) -> int:
+    """Where a segment stands, or a group begins."""
+    while not isinstance(part, Segment):
+        part = part.children[0]
+    return part.position
 
 
 def _patient_result(tree: Branch, group: Any, option: str, *, at_root: bool = False) -> None:

@@ -42,7 +42,10 @@ def refer(shared: Shared, conversion: Conversion, home: dict[str, Any]) -> dict[
 
 
 def contain(home: dict[str, Any], resource: dict[str, Any]) -> None:
-    """Put `resource` (it has an id) inside `home`, and what it contains itself beside it: R4 nests only once."""
+    """Put `resource` (it has an id) inside `home`, and what it contains itself beside it: R4 nests only once.
+
+    How confidential it is, is said of `home`, for a contained resource may not say it (dom-5).
+    """
     inside = home.get("contained")
     if inside is None:
         inside = home["contained"] = []
@@ -50,6 +53,11 @@ def contain(home: dict[str, Any], resource: dict[str, Any]) -> None:
         resource = {key: value for key, value in resource.items() if key != "contained"}
         for each in nested:
             contain(home, each)
+    if labels := resource.get("meta", {}).get("security"):
+        resource = {key: value for key, value in resource.items() if key != "meta"}
+        meta = home.get("meta", {})
+        own = meta.get("security", [])
+        home["meta"] = {**meta, "security": [*own, *(each for each in labels if each not in own)]}
     if all(each["id"] != resource["id"] for each in inside):
         inside.append(resource)
 
@@ -149,7 +157,8 @@ def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:
             lost = True
     if inside := twin.get("contained"):
         own = first.get("contained", [])
-        first["contained"] = _pointed_at(first, [*own, *(each for each in inside if each not in own)])
+        if kept := _pointed_at(first, [*own, *(each for each in inside if each not in own)]):
+            first["contained"] = kept
     return not lost
 
 
