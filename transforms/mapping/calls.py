@@ -133,11 +133,13 @@ class Call:
     def _lines(self, conversion: Conversion, text: str, options: dict[str, Any]) -> Any:
         """All repetitions as the lines of one text."""
         bare = [None if not each or each == NULL else self._convert(conversion, each, options) for each in text.split(conversion.repetition)]
-        if all(each is None for each in bare):
+        said = [each for each in bare if each is not None]
+        if not said:
             return None
         if self.plan.gives_pair:
-            kind = next(each[0] for each in bare if each is not None)
-            return self._wrapped((kind, "\n".join("" if each is None else each[1] for each in bare)))
+            if len(said) == 1:
+                return self._wrapped(said[0])
+            return self._wrapped(("string", "\n".join("" if each is None else _line(each[1]) for each in bare)))
         value = self._wrapped("\n".join("" if each is None else each for each in bare))
         return [value] if self.plan.many else value
 
@@ -246,6 +248,13 @@ class Choices(dict[str, int]):
         if len(self) < KEPT and len(text) <= LONGEST:
             self[text] = answer
         return answer
+
+
+def _line(value: Any) -> str:
+    """A value as a line of a text: a Quantity as number and unit."""
+    if not isinstance(value, dict):
+        return str(value)
+    return " ".join(str(value[name]) for name in ("comparator", "value", "unit") if name in value)
 
 
 def plain(text: str, component: int, subcomponent: int, reading: Reading) -> str:

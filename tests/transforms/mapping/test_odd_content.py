@@ -62,6 +62,7 @@ HEAD = "MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20260304120000||ORU^R01^ORU_R01|1|P|2.5.1\
         "OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|NM|2345-7^Glucose^LN||95||||||F|||||||||||||Hafenweg 3^^Basel",
         "PV1|1|O||\\.br\\|||||||||\\.br\\|\t|||| \rOBR|1||F1^LAB|24323-8^Panel^LN",
         "PD1||||1^Roth^^^^ ^^^N\rOBR|1||F1^LAB|24323-8^Panel^LN",
+        "PID|1||4711^^^HOSP^MR||&|&\rOBR|1||F1^LAB|24323-8^Panel^LN",
         "PID|1||4711^^^HOSP^MR||Meier^Eva|||||||||||C\rOBR|1||F1^LAB|24323-8^Panel^LN",
         "ORC|RE|P1||||||||||||||||||||||||||R\rOBR|1|P1|F1^LAB|24323-8^Panel^LN",
         "OBR|1|P1|F1^LAB||||||||||||||||||||||||||||||||||||||||||D1^Detail|D2^Detail",
@@ -80,6 +81,13 @@ def test_notes_before_a_specimen_are_the_messages() -> None:
     message = HEAD.replace("ORU^R01^ORU_R01", "OUL^R22^OUL_R22").replace("PID|", "NTE|1||of the message\rPID|")
     found = converted(message + "SPM|1|S1\rOBR|1||F1^LAB|24323-8^Panel^LN\rORC|RE\rOBX|1|ST|2345-7^Glucose^LN||high||||||F\r")
     assert value(found) == "high"
+
+
+@pytest.mark.parametrize(("text", "said"), [("6~7", "6 mL\n7 mL"), ("6^8~7", "6 8 mL\n7 mL")])
+def test_a_matrix_of_numbers_is_text(text: str, said: str) -> None:
+    """NA that repeats, one number in a row or several."""
+    found = converted(HEAD + f"OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|NA|2345-7^Glucose^LN||{text}|mL|||||F\r")
+    assert value(found) == said
 
 
 def test_how_confidential_an_order_is_is_said_of_the_report() -> None:

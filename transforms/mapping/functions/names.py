@@ -73,7 +73,8 @@ def _add_family(name: dict[str, Any], raw: str, r: Reading) -> None:
         return
     parts = subcomponents(raw, r, 5)
     # without FN.1 the own and the partner's surname are the name
-    name["family"] = parts[0] or " ".join(part for part in parts[1:5] if part)
+    if said := parts[0] or " ".join(part for part in parts[1:5] if part):
+        name["family"] = said
     kept = [extension(url, "String", part) for url, part in zip(_FAMILY, parts[1:5], strict=True) if part]
     if kept:
         name["_family"] = {"extension": kept}
