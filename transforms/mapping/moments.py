@@ -7,13 +7,15 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-_DTM = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\.\d+)?([+-]\d{4})?")
+_OFFSET = r"[+-](?:(?:0\d|1[0-3])[0-5]\d|1400)"  # as far as clocks on earth go, and FHIR's dateTime
+_IS_OFFSET = re.compile(_OFFSET, re.ASCII)
+_DTM = re.compile(rf"(\d{{4}})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\.\d+)?({_OFFSET})?", re.ASCII)
 _FIRST = ("0001", "01", "01", "00", "00", "00")
 
 
 def zone_of(stamp: str, declared: str) -> tuple[str, str]:
     """MSH-7's own offset (`+0100` or ''), and the channel's zone where it agrees with that at MSH-7's time, else ''."""
-    offset = stamp[-5:] if stamp[-5:-4] in ("+", "-") and stamp[-4:].isdigit() else ""
+    offset = stamp[-5:] if _IS_OFFSET.fullmatch(stamp, max(0, len(stamp) - 5)) else ""
     if not declared or not offset:
         return offset, declared
     return offset, declared if _agrees(stamp, offset, declared) else ""

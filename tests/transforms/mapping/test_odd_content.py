@@ -62,6 +62,7 @@ HEAD = "MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20260304120000||ORU^R01^ORU_R01|1|P|2.5.1\
         "OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|NM|2345-7^Glucose^LN||95||||||F|||||||||||||Hafenweg 3^^Basel",
         "PV1|1|O||\\.br\\|||||||||\\.br\\|\t|||| \rOBR|1||F1^LAB|24323-8^Panel^LN",
         "PD1||||1^Roth^^^^ ^^^N\rOBR|1||F1^LAB|24323-8^Panel^LN",
+        "PID|1||4711^^^HOSP^MR|||||||||||||||||||2  1^^CDCREC\rOBR|1||F1^LAB|24323-8^Panel^LN",
         "PID|1||4711^^^HOSP^MR||&|&\rOBR|1||F1^LAB|24323-8^Panel^LN",
         "PID|1||4711^^^HOSP^MR||Meier^Eva|||||||||||C\rOBR|1||F1^LAB|24323-8^Panel^LN",
         "ORC|RE|P1||||||||||||||||||||||||||R\rOBR|1|P1|F1^LAB|24323-8^Panel^LN",
@@ -88,6 +89,13 @@ def test_a_matrix_of_numbers_is_text(text: str, said: str) -> None:
     """NA that repeats, one number in a row or several."""
     found = converted(HEAD + f"OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|NA|2345-7^Glucose^LN||{text}|mL|||||F\r")
     assert value(found) == said
+
+
+@pytest.mark.parametrize("stamp", ["20150830120030.1-1500", "20150830120030+05\N{SUPERSCRIPT TWO}0", "2015083012003\N{SUPERSCRIPT TWO}+0100", "20150830120030+9999"])
+def test_an_offset_that_no_clock_has_is_none(stamp: str) -> None:
+    """MSH-7 with such an offset gives none to other times, and no timestamp."""
+    found = converted(HEAD.replace("20260304120000", stamp) + "OBR|1||F1^LAB|24323-8^Panel^LN|||20181211150000\rOBX|1|NM|1^A^L||1||||||F\r")
+    assert validate(found.bundle) == [] and "timestamp" not in found.bundle
 
 
 def test_how_confidential_an_order_is_is_said_of_the_report() -> None:

@@ -41,7 +41,7 @@ def ethnicity(text: str, r: Reading) -> dict[str, Any] | None:
 
 def _group(name: str, categories: frozenset[str], text: str, r: Reading) -> dict[str, Any] | None:
     parts = [reading(part, r) for part in components(text, r, 9)]
-    code, said, scheme = parts[0], parts[8] or parts[1], parts[2]
+    code, said, scheme = " ".join(parts[0].split()), parts[8] or parts[1], parts[2]
     kept: list[dict[str, Any]] = []
     known = uri_of(scheme) in _TABLES and (uri_of(scheme) or not scheme)
     category = _CATEGORY_OF.get(code, code) if known and categories is _ETHNICITIES else code
