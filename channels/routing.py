@@ -16,7 +16,7 @@ from transforms.component import Resources
 from transforms.declaration.building import Placed
 from transforms.document import HL7, Context, Document, Identity
 from transforms.errors import ConfigurationError, ErrorCode, MessageError, OptionError
-from transforms.hl7.message import Message, parse
+from transforms.hl7.message import NULL, Message, parse
 from transforms.hl7.readers import reader
 from transforms.pipeline import Filtered, Pipeline, assemble, prepare
 
@@ -44,6 +44,8 @@ class Route:
         if self.gives != HL7:
             return Document(self.gives, content, context)
         message = parse(content)
+        if (_control_id(message) or "").strip() in ("", NULL):
+            raise MessageError(ErrorCode.REQUIRED_FIELD_MISSING, "MSH-10", "without a control id no answer can name the message", fatal=True)
         if channel.processing:
             _welcome(message, channel.processing)
         return Document(HL7, message, context)
@@ -98,7 +100,7 @@ def _prepared(placed: Placed, resources: Resources, faults: list[Fault]) -> Any:
         return None
 
 
-_processing_id = reader("MSH-11.1")
+_control_id, _processing_id = reader("MSH-10.1"), reader("MSH-11.1")
 
 
 def _welcome(message: Message, processing: Sequence[str]) -> None:

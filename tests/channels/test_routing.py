@@ -40,6 +40,14 @@ def route(load: Callable[..., loading.Loading]) -> Callable[..., loading.Version
     return made
 
 
+@pytest.mark.parametrize("control_id", [b"", b'""', b" "])
+def test_a_message_without_a_control_id_is_rejected(route: Callable, control_id: bytes) -> None:
+    """AR, and not kept as good: its sender could not tell which message the answer is for, and would send it again for ever."""
+    with pytest.raises(MessageError) as caught:
+        route().document(RAW.replace(b"|1|P|", b"|%b|P|" % control_id), NOW)
+    assert (caught.value.place, caught.value.code.code, caught.value.fatal) == ("MSH-10", "101", True)
+
+
 def test_every_destination_gets_its_own(route: Callable) -> None:
     """Those that change nothing share one document."""
     way = route()
