@@ -9,50 +9,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
+from engine.admin_api.asked import query_of
+from engine.store.connection import DISK
 from engine.store.contract import Store
-from engine.store.records import DeliveryRow, MessageRow, Query
+from engine.store.records import DeliveryRow, MessageRow
+from engine.store.sqlite import SqliteStore
 from engine.web.serving import BadRequest
 from transforms.errors import MessageError
 from transforms.fhir.serialization import loads
-
-TEXTS = ("channel", "status", "type", "control_id", "patient", "order", "destination", "delivery_status")
-NUMBERS = ("before", "limit")
-TIMES = ("since", "until")
-
-
-def query_of(asked: Mapping[str, object]) -> Query:
-    """A search from a request's fields; raises BadRequest for unknown fields and values that are none."""
-    unknown = sorted(set(asked) - {*TEXTS, *NUMBERS, *TIMES})
-    if unknown:
-        raise BadRequest(f"unknown search field {unknown[0]}; known are {', '.join((*TEXTS, *NUMBERS, *TIMES))}")
-    values: dict[str, object] = {name: str(asked[name]) for name in TEXTS if asked.get(name)}
-    for name in NUMBERS:
-        if name in asked:
-            values[name] = _number(name, asked[name])
-    for name in TIMES:
-        if asked.get(name):
-            values[name] = moment(str(asked[name]), name)
-    return Query(**values)  # type: ignore[arg-type]
-
-
-def _number(name: str, given: object) -> int:
-    try:
-        number = int(str(given))
-    except ValueError:
-        raise BadRequest(f"{name} must be a whole number") from None
-    if number < 0:
-        raise BadRequest(f"{name} must not be negative")
-    return number
-
-
-def moment(given: str, name: str) -> float:
-    """Seconds since the epoch from ISO 8601; without an offset it is UTC.  Raises BadRequest."""
-    try:
-        parsed = datetime.fromisoformat(given)
-    except ValueError:
-        raise BadRequest(f"{name} must be a date or time such as 2026-03-14T10:30:00Z") from None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
 async def search(store: Store, asked: Mapping[str, object]) -> dict:
@@ -74,6 +40,33 @@ async def show(store: Store, id: int) -> dict:
         "patients": list(row.keys.patients), "orders": list(row.keys.orders),
         "answers": answers, "content_base64": base64.b64encode(row.content).decode(), "deliveries": [_delivery(each) for each in deliveries],
     }  # fmt: skip
+
+
+async def counts(store: Store) -> dict:
+    """Messages by channel and status."""
+    found = await store.counts()
+    return {"messages": [{"channel": channel, "status": status, "count": count} for (channel, status), count in sorted(found.items())]}
+
+
+async def leftovers(store: Store, channel: str, known: bool = False) -> dict:
+    """The ledger of a channel by path, the commonest first.  Raises BadRequest 404 where neither `known` nor the store know it."""
+    if not known and channel not in {name for name, _ in await store.counts()}:
+        raise BadRequest(f"there is no channel {channel}", 404, "not-found")
+    found = await store.leftovers(channel)
+    return {"leftovers": dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))}
+
+
+async def copy(store: SqliteStore, target: Path) -> dict:
+    """Copy the store to a file that is not there yet, while it goes on.  Raises BadRequest."""
+    if not target.parent.is_dir():
+        raise BadRequest("target must be in a folder that is there")
+    if target.exists():
+        raise BadRequest("target is there already", 409, "conflict")
+    try:
+        await store.backup(target)
+    except DISK as error:
+        raise BadRequest(f"target cannot be written ({type(error).__name__})", 409, "exception") from None
+    return {"target": str(target)}
 
 
 def summary(row: MessageRow) -> dict:

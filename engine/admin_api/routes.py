@@ -5,29 +5,30 @@ Searches are POSTed, so that a patient's identifier never stands in a URL.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 import flue
 from engine.admin_api import messages
+from engine.admin_api.asked import PRIVATE, fields, identifiers, names, query_of
+from engine.metrics import standing
 from engine.metrics.counting import Metrics
 from engine.runtime.engine import Engine, Unknown
-from engine.runtime.views import Output, Replayed
+from engine.runtime.views import ChannelView, Output, Replayed
 from engine.store.records import DeliveryRow
 from engine.web.serving import BadRequest, json_body, reply
+from transforms.errors import ConfigurationError
 from transforms.fhir.serialization import loads
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 CHANNEL_ACTIONS = ("start", "pause", "stop")
 DESTINATION_ACTIONS = ("start", "pause")
 DELIVERY_ACTIONS = ("retry", "dismiss")
-
-Answer = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def add(engine: Engine, metrics: Metrics, application: web.Application) -> None:
@@ -36,17 +37,17 @@ def add(engine: Engine, metrics: Metrics, application: web.Application) -> None:
     get("/live", partial(live, engine))
     get("/health", partial(health, engine))
     get("/ready", partial(ready, engine))
-    get("/metrics", partial(exposition, metrics))
+    get("/metrics", partial(exposition, engine, metrics))
     get("/v1/messages", partial(list_messages, engine))
     post("/v1/messages/search", partial(search_messages, engine))
-    get(r"/v1/messages/{id:\d+}", partial(show_message, engine))
+    get(r"/v1/messages/{id:\d{1,18}}", partial(show_message, engine))
     post("/v1/replay", partial(replay, engine))
     get("/v1/channels", partial(list_channels, engine))
     post("/v1/channels/reload", partial(reload, engine))
     post("/v1/channels/{name}/{action}", partial(act_on_channel, engine))
     post("/v1/channels/{name}/destinations/{destination}/{action}", partial(act_on_destination, engine))
     get("/v1/channels/{name}/leftovers", partial(leftovers, engine))
-    post(r"/v1/messages/{id:\d+}/{action}", partial(act_on_deliveries, engine))
+    post(r"/v1/messages/{id:\d{1,18}}/{action}", partial(act_on_deliveries, engine))
     get("/v1/store", partial(store, engine))
     post("/v1/store/copy", partial(copy_store, engine))
 
@@ -71,9 +72,23 @@ async def health(engine: Engine, request: web.Request) -> web.Response:
     return reply(asdict(found) | {"release": flue.__version__}, 200 if found.ready else 503)
 
 
-async def exposition(metrics: Metrics, request: web.Request) -> web.Response:
-    """Prometheus' text."""
-    return web.Response(body=metrics.exposition(), headers={"Content-Type": PLAIN})
+async def exposition(engine: Engine, metrics: Metrics, request: web.Request) -> web.Response:
+    """Prometheus' text: what was counted since the start, and how things stand now."""
+    counts = await engine.store.counts()
+    now = standing.Standing(_standing(view, counts) for view in engine.channels())
+    return web.Response(body=metrics.exposition(now), headers={"Content-Type": PLAIN})
+
+
+def _standing(view: ChannelView, counts: Mapping[tuple[str, str], int]) -> standing.Channel:
+    destinations = tuple(
+        standing.Destination(each.name, each.state, each.under_way, each.in_memory, each.parked_lanes, each.caught_up)
+        for each in view.destinations
+    )
+    return standing.Channel(view.name, view.in_hand, destinations, _of(view.name, counts), view.counts)
+
+
+def _of(channel: str, counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    return {status: number for (name, status), number in sorted(counts.items()) if name == channel}
 
 
 # -- messages
@@ -82,7 +97,7 @@ async def exposition(metrics: Metrics, request: web.Request) -> web.Response:
 async def list_messages(engine: Engine, request: web.Request) -> web.Response:
     """Messages, newest first; what could name a patient is refused here and belongs into the body of a search."""
     asked = dict(request.query)
-    if private := sorted({"patient", "order"} & set(asked)):
+    if private := [name for name in PRIVATE if name in asked]:
         raise BadRequest(f"{private[0]} does not belong into a URL: POST /v1/messages/search")
     return reply(await messages.search(engine.store, asked))
 
@@ -100,14 +115,13 @@ async def show_message(engine: Engine, request: web.Request) -> web.Response:
 async def act_on_deliveries(engine: Engine, request: web.Request) -> web.Response:
     """Retry or dismiss a message's dead letters, unsure and held deliveries; body: destination, part, force."""
     action = _action(request, DELIVERY_ACTIONS)
-    body = await json_body(request)
-    id, destination, part = int(request.match_info["id"]), str(body.get("destination") or ""), body.get("part")
-    if part is not None and not isinstance(part, int):
-        raise BadRequest("part must be a whole number")
+    known = {"destination": str, "part": int} | ({"force": bool} if action == "retry" else {})
+    asked: dict[str, Any] = fields(await json_body(request), **known)
+    id = int(request.match_info["id"])
     if action == "retry":
-        rows = await _known(engine.retry(id, destination, part, force=body.get("force") is True))
+        rows = await _known(engine.retry(id, asked.get("destination", ""), asked.get("part"), force=asked.get("force", False)))
     else:
-        rows = await _known(engine.dismiss(id, destination, part))
+        rows = await _known(engine.dismiss(id, asked.get("destination", ""), asked.get("part")))
     return reply({"deliveries": [_row(row) for row in rows]})
 
 
@@ -120,23 +134,16 @@ def _row(row: DeliveryRow) -> dict:
 
 async def replay(engine: Engine, request: web.Request) -> web.Response:
     """Send messages again, or say what would be sent.  Body: ids or search, destinations, under, force, dry_run."""
-    body = await json_body(request)
-    unknown = sorted(set(body) - {"ids", "search", "destinations", "under", "force", "dry_run"})
-    if unknown:
-        raise BadRequest(f"unknown field {unknown[0]}")
-    ids, search = body.get("ids") or [], body.get("search")
+    asked: dict[str, Any] = fields(await json_body(request), ids=list, search=dict, destinations=list, under=str, force=bool, dry_run=bool)
+    ids, search, under = identifiers(asked.get("ids", [])), asked.get("search"), asked.get("under", "then")
     if not ids and not search:
         raise BadRequest("ids or search must say which messages")
-    if not all(isinstance(id, int) for id in ids):
-        raise BadRequest("ids must be whole numbers")
-    under = body.get("under", "then")
     if under not in ("then", "today"):
         raise BadRequest("under must be `then` or `today`")
-    query = messages.query_of(search) if search else None
-    destinations = [str(name) for name in body.get("destinations") or ()]
-    done = await _known(
-        engine.replay(ids, query, destinations=destinations, under=under, force=body.get("force") is True, dry_run=body.get("dry_run") is True)
-    )
+    query = query_of(search) if search else None
+    options = {name: asked[name] for name in ("force", "dry_run") if name in asked}
+    destinations = names(asked.get("destinations", []))
+    done = await _known(engine.replay(ids, query, destinations=destinations, under=under, **options), destinations)
     return reply({"replayed": [replayed(each) for each in done]})
 
 
@@ -162,7 +169,7 @@ def _output(one: Output) -> dict:
 async def list_channels(engine: Engine, request: web.Request) -> web.Response:
     """Channels and destinations as they run, how many messages each holds in which status, problems of their files."""
     counts = await engine.store.counts()
-    shown = [asdict(view) | {"messages": {status: number for (name, status), number in counts.items() if name == view.name}} for view in engine.channels()]
+    shown = [asdict(view) | {"messages": _of(view.name, counts)} for view in engine.channels()]
     return reply({"channels": shown, "problems": [str(problem) for problem in engine.problems]})
 
 
@@ -186,30 +193,31 @@ async def act_on_destination(engine: Engine, request: web.Request) -> web.Respon
         {"start": engine.start_destination, "pause": engine.pause_destination}[action](name, destination)
     except Unknown as error:
         raise BadRequest(str(error), 404, "not-found") from None
-    return reply({"channel": name, "destination": destination, "action": action})
+    return reply({"channel": name, "destination": destination, "state": _state(engine, name, destination)})
+
+
+def _state(engine: Engine, channel: str, destination: str) -> str:
+    views = next(view.destinations for view in engine.channels() if view.name == channel)
+    return next(view.state for view in views if view.name == destination)
 
 
 async def leftovers(engine: Engine, request: web.Request) -> web.Response:
     """The ledger by path: which fields no rule read, how often."""
-    found = await engine.store.leftovers(request.match_info["name"])
-    return reply({"leftovers": dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))})
+    name = request.match_info["name"]
+    return reply(await messages.leftovers(engine.store, name, any(view.name == name for view in engine.channels())))
 
 
 async def store(engine: Engine, request: web.Request) -> web.Response:
     """Messages by channel and status."""
-    counts = await engine.store.counts()
-    return reply({"messages": [{"channel": channel, "status": status, "count": number} for (channel, status), number in sorted(counts.items())]})
+    return reply(await messages.counts(engine.store))
 
 
 async def copy_store(engine: Engine, request: web.Request) -> web.Response:
     """Copy the store to the file `target` on the engine's machine, while it is in use."""
-    target = (await json_body(request)).get("target")
-    if not isinstance(target, str) or not Path(target).is_absolute() or not Path(target).parent.is_dir():
-        raise BadRequest("target must be an absolute path in a folder that is there")
-    if Path(target).exists():
-        raise BadRequest("target is there already", 409, "conflict")
-    await asyncio.to_thread(engine.store.copy_to, Path(target))
-    return reply({"target": target})
+    target = fields(await json_body(request), target=str).get("target")
+    if not isinstance(target, str) or not Path(target).is_absolute():
+        raise BadRequest("target must be an absolute path")
+    return reply(await messages.copy(engine.store, Path(target)))  # type: ignore[arg-type]
 
 
 def _action(request: web.Request, known: tuple[str, ...]) -> str:
@@ -219,10 +227,14 @@ def _action(request: web.Request, known: tuple[str, ...]) -> str:
     return action
 
 
-async def _known(asked):  # noqa: ANN001, ANN202 - whatever the awaitable gives
+async def _known(asked, destinations: Sequence[str] = ()):  # noqa: ANN001, ANN202 - whatever the awaitable gives
     try:
         return await asked
     except Unknown as error:
         raise BadRequest(str(error), 404, "not-found") from None
+    except ConfigurationError as error:
+        raise BadRequest(str(error), 422, "invalid") from None
     except KeyError as error:
+        if error.args[0] not in destinations:
+            raise
         raise BadRequest(f"there is no destination {error.args[0]}", 404, "not-found") from None

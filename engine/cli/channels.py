@@ -6,8 +6,12 @@ from pathlib import Path
 
 import click
 
+from engine.admin_api import messages as api
 from engine.cli.door import Door, options
-from engine.cli.output import fail, say, table
+from engine.cli.output import say, table
+
+DESTINATION_ACTIONS = ("start", "pause")
+PATIENCE = 120.0  # seconds: a channel that stops settles first what it has in hand
 
 
 @click.group()
@@ -43,15 +47,19 @@ def _channel_action(action: str, words: str):  # noqa: ANN202 - a click command
     @click.option("--destination", default="", help="This destination of the channel only.")
     @options
     def act(name: str, destination: str, url: str, conf: Path, data: Path | None) -> None:
+        if destination and action not in DESTINATION_ACTIONS:
+            raise click.UsageError(f"a destination can be started and paused; to {action} is for channels")
         path = f"/v1/channels/{name}/destinations/{destination}/{action}" if destination else f"/v1/channels/{name}/{action}"
-        done = Door(url, conf, data).ask("POST", path, {})
-        print(f"{name}{' ' + destination if destination else ''}: {done.get('state', action)}")
+        done = Door(url, conf, data).ask("POST", path, {}, patience=PATIENCE)
+        print(f"{name}{' ' + destination if destination else ''}: {done['state']}")
 
     act.__doc__ = words
     return act
 
 
-command.command(name="start", epilog="Example: flue channels start lab_results")(_channel_action("start", "Take messages and deliver (again)."))
+command.command(name="start", epilog="Example: flue channels start lab_results")(
+    _channel_action("start", "Take messages and deliver (again).")
+)
 command.command(name="pause", epilog="Example: flue channels pause lab_results --destination repository")(
     _channel_action("pause", "Take no messages and go on delivering; a destination: deliver nothing, let messages queue up.")
 )
@@ -62,7 +70,7 @@ command.command(name="stop", epilog="Example: flue channels stop lab_results")(_
 @options
 def reload(url: str, conf: Path, data: Path | None) -> None:
     """Read the channel files again; only what changed is restarted, and what does not check changes nothing."""
-    found = Door(url, conf, data).ask("POST", "/v1/channels/reload", {})
+    found = Door(url, conf, data).ask("POST", "/v1/channels/reload", {}, patience=PATIENCE)
     for problem in found["problems"]:
         say(problem)
     say("reloaded")
@@ -74,11 +82,8 @@ def reload(url: str, conf: Path, data: Path | None) -> None:
 def leftovers(name: str, url: str, conf: Path, data: Path | None) -> None:
     """The ledger: fields that no rule read or dropped, by path, the commonest first."""
 
-    async def local(store) -> dict:  # noqa: ANN001 - a Store
-        found = await store.leftovers(name)
-        return {"leftovers": dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))}
-
-    found = Door(url, conf, data).ask("GET", f"/v1/channels/{name}/leftovers", None, local)["leftovers"]
-    if not found:
-        fail("nothing is left over", 0)
-    table(("path", "messages"), found.items(), right=("messages",))
+    found = Door(url, conf, data).ask("GET", f"/v1/channels/{name}/leftovers", None, lambda store: api.leftovers(store, name))["leftovers"]
+    if found:
+        table(("path", "times"), found.items(), right=("times",))
+    else:
+        say("nothing is left over")

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,14 +21,15 @@ from pathlib import Path
 
 import click
 
+from engine.cli.files import messages
 from engine.cli.output import fail, say, table
-from engine.cli.send import messages_of, open_line
+from engine.cli.send import open_line
 from transforms.fhir.serialization import loads
-from transforms.hl7.acknowledgment import read_acknowledgment
 from transforms.hl7.message import parse
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "lab_results"
 DOOR, MLLP, SINK = "http://127.0.0.1:8080", "mllp://127.0.0.1:2575", 8090
+MINE = (2575, 8080)  # ports of the example
 SETTLED = {"sent", "filtered", "error", "held", "partly_sent"}
 
 
@@ -35,14 +37,33 @@ SETTLED = {"sent", "filtered", "error", "held", "partly_sent"}
 def process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen]:
     """A `flue` process that is stopped, politely, when the block ends."""
     running = subprocess.Popen([sys.executable, "-m", "engine.cli.main", *arguments], env={**os.environ, **environment}, cwd=Path.cwd())
+    patience = 0.0
     try:
         yield running
+    except (KeyboardInterrupt, SystemExit):
+        patience = 2.0  # the terminal may have told it already, and a second signal would cut it off
+        raise
     finally:
-        running.send_signal(signal.SIGTERM)
+        _stop(running, patience)
+
+
+def _stop(running: subprocess.Popen, patience: float) -> None:
+    for signal_after in (patience, 20):
         try:
-            running.wait(20)
+            running.wait(signal_after)
+            return
         except subprocess.TimeoutExpired:
-            running.kill()
+            running.send_signal(signal.SIGTERM)
+    running.kill()
+
+
+def must_be_free(*ports: int) -> None:
+    """Leave with status 1 where somebody listens on one of the ports: it might be another engine, with real patients."""
+    for port in ports:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if not probe.connect_ex(("127.0.0.1", port)):
+                fail(f"something listens on port {port} already, which the demo needs; stop it first")
 
 
 def ask(path: str, body: dict | None = None) -> dict:
@@ -58,7 +79,7 @@ def wait_until_ready(engine: subprocess.Popen, seconds: float = 20) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if engine.poll() is not None:
-            fail("the engine did not start (its own words are above); are ports 2575 and 8080 free?")
+            fail("the engine did not start; its own words are above")
         try:
             urllib.request.urlopen(DOOR + "/ready", timeout=2).close()
             return
@@ -69,11 +90,11 @@ def wait_until_ready(engine: subprocess.Popen, seconds: float = 20) -> None:
 
 def send_all(files: tuple[Path, ...]) -> list[str]:
     """Send every message, print `CONTROL-ID CODE`, return the control ids in order."""
-    line, sent = open_line(MLLP, 30, None), []
-    for content in messages_of(files):
-        answer = read_acknowledgment(line.exchange(content))
-        print(answer.control_id, answer.code, flush=True)
-        sent.append(answer.control_id)
+    line, sent = open_line(MLLP, 30), []
+    for _, content in messages(files):
+        for answer in line.send(content):
+            print(answer.control_id, answer.code, flush=True)
+            sent.append(answer.control_id)
     line.close()
     return sent
 
@@ -99,14 +120,23 @@ def observations(message: dict) -> Iterator[tuple[str, ...]]:
     """(message, initials, code, name, value, unit, flag, status) for each Observation that was sent."""
     initials = _initials(base64.b64decode(message["content_base64"]))
     for delivery in message["deliveries"]:
-        bundle = delivery.get("content") or {}
-        resources = [entry["resource"] for entry in bundle.get("entry", ()) if "resource" in entry]
-        for each in resources:
+        sent = delivery.get("content") or {}
+        bundles = sent if isinstance(sent, list) else [sent]  # a large one goes in several
+        for each in (entry["resource"] for bundle in bundles for entry in bundle.get("entry", ()) if "resource" in entry):
             if each["resourceType"] == "Observation":
                 coding = (each.get("code", {}).get("coding") or [{}])[0]
                 value, unit = _value(each)
                 flags = " ".join(coded.get("code", "") for flag in each.get("interpretation", ()) for coded in flag.get("coding", ()))
-                yield (message["control_id"], initials, coding.get("code", ""), coding.get("display", ""), value, unit, flags, each["status"])
+                yield (
+                    message["control_id"],
+                    initials,
+                    coding.get("code", ""),
+                    coding.get("display", ""),
+                    value,
+                    unit,
+                    flags,
+                    each["status"],
+                )
 
 
 def _initials(content: bytes) -> str:
@@ -132,11 +162,16 @@ def command(once: bool, conf: Path) -> None:
     """Start the engine with the laboratory example, send its messages over MLLP, and show what came out."""
     url = os.environ.get("FLUE_FHIR_URL")
     received = conf / "data" / "received"
-    if url:
-        _run(conf, url, f"the FHIR server at {url}", once)
-    else:
-        with process("sink", "--port", str(SINK), "--folder", str(received)):
-            _run(conf, f"http://127.0.0.1:{SINK}/fhir", str(received), once)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    must_be_free(*MINE, *(() if url else (SINK,)))
+    try:
+        if url:
+            _run(conf, url, f"the FHIR server at {url}", once)
+        else:
+            with process("sink", "--port", str(SINK), "--folder", str(received)):
+                _run(conf, f"http://127.0.0.1:{SINK}/fhir", str(received), once)
+    except KeyboardInterrupt:
+        say("stopped")
 
 
 def _run(conf: Path, url: str, where: str, once: bool) -> None:
@@ -148,15 +183,25 @@ def _run(conf: Path, url: str, where: str, once: bool) -> None:
             ("message", "patient", "code", "name", "value", "unit", "flag", "status"),
             (row for message in messages for row in observations(message)),
         )
-        wrong = [message for message in messages if message["status"] != "sent"]
         print(f"\nThe bundles lie in {where}.")
-        print("Try next:  flue messages list    flue messages show 1    flue replay --id 1 --dry-run")
-        print(f"           flue convert --explain {conf / 'messages' / '01_chemistry.hl7'}")
-        if wrong:
+        _print_what_next(conf, once)
+        if wrong := [message for message in messages if message["status"] != "sent"]:
             fail("\n".join(f"{each['control_id']} is {each['status']}" for each in wrong))
         if not once:
             say("\nServing MLLP on 2575 and HTTP on 8080; Ctrl-C stops.")
-            try:
-                engine.wait()
-            except KeyboardInterrupt:
-                say("stopping")
+            sys.exit(engine.wait())
+
+
+def _print_what_next(conf: Path, once: bool) -> None:
+    """Commands to type from here; without the engine, those that read its store."""
+    flue, folder = _from_here(Path(sys.executable).with_name("flue")), _from_here(conf)
+    beside = f" --conf {folder}" if once else ""
+    print("Try next:")
+    for words in (f"messages list{beside}", f"messages show 1{beside}", f"convert --explain {folder / 'messages' / '01_chemistry.hl7'}"):
+        print(f"  {flue} {words}")
+    print(f"  {flue} run --conf {folder}" if once else f"  {flue} replay --id 1 --dry-run")
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -5,7 +5,13 @@ Data goes to stdout, words to stderr.  Exit status: 0 done, 1 the input is at fa
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,7 +23,7 @@ COMMANDS = {
     "check": "lint engine, channel and map files",
     "convert": "HL7 v2 to FHIR: one JSON document a message, one a line",
     "demo": "run the laboratory feed and show what comes out",
-    "maps": "show how much of the v2-to-FHIR guide the maps cover",
+    "maps": "list the maps: what they follow, read and test",
     "messages": "list, search and show messages",
     "replay": "send messages again, or show what would be sent",
     "run": "run the engine in the foreground",
@@ -30,8 +36,26 @@ COMMANDS = {
 """Name -> what it does; the module is engine.cli.NAME, its click command is called `command`."""
 
 
+PACKAGES = Path(__file__).resolve().parents[2]
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.  What it did not foresee ends in a sentence, without a value that might be a patient's."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read our output has enough
+                raise
+            _leave(f"{error.filename or 'flue'}: {error.strerror or error}")
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get("FLUE_TRACEBACK"):
+                raise
+            _leave(f"a defect of flue: {type(error).__name__} in {_place(error)} (FLUE_TRACEBACK=1 shows more)")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -54,6 +78,18 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
+def _leave(words: str) -> None:
+    print(words, file=sys.stderr)
+    sys.exit(1)
+
+
+def _place(error: Exception) -> str:
+    """Where in our own code it happened."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(PACKAGES)]
+    last = next((frame for frame in reversed(ours) if ".venv" not in frame.filename), None)
+    return f"{Path(last.filename).relative_to(PACKAGES)}:{last.lineno}" if last else "another's code"
+
+
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(flue.__version__, prog_name="flue")
 def main() -> None:
@@ -61,9 +97,13 @@ def main() -> None:
 
     \b
     Example:
+      flue convert examples/lab_results/messages/01_chemistry.hl7
       flue run --conf examples/lab_results
       flue send mllp://127.0.0.1:2575 examples/lab_results/messages/*.hl7
     """
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding lacks is shown escaped
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

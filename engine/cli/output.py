@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
+
+WIDEST = 10_000  # columns of a table that no terminal shows: nothing is folded there
 
 
 def say(words: str) -> None:
@@ -21,14 +24,38 @@ def fail(words: str, status: int = 1) -> NoReturn:
     sys.exit(status)
 
 
+def emit(line: bytes) -> None:
+    """A line of data on stdout, in the bytes it has, whatever the terminal's encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(line + b"\n")
+
+
+def legible(text: str) -> str:
+    """Text of a message for a terminal: characters that would steer it are shown, not obeyed."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def spoken(error: OSError) -> str:
+    """What a network error says, in words."""
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted: {reason.verify_message}"
+    if isinstance(reason, ssl.SSLError):
+        return f"TLS failed: {(reason.reason or str(reason)).lower().replace('_', ' ')}"
+    if isinstance(reason, TimeoutError):
+        return str(reason) if str(reason).startswith("no answer") else "no answer in time"
+    return getattr(reason, "strerror", "") or str(reason)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
     """A table on stdout; columns named in `right` are numbers.  Piped, it is as wide as its longest line."""
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=200, no_color=True)
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False, markup=False, emoji=False, width=None if terminal else WIDEST, no_color=None if terminal else True)
+    shown = Table(box=None, pad_edge=False, header_style="bold" if terminal else "")
     for heading in headings:
         shown.add_column(heading, justify="right" if heading in right else "left", no_wrap=heading in right)
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        shown.add_row(*("" if cell is None else legible(str(cell)) for cell in row))
     console.print(shown)
 
 

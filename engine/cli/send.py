@@ -5,17 +5,55 @@ from __future__ import annotations
 import socket
 import ssl
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import click
 
-from channels.mllp.framing import Deframer, Message, frame
-from engine.cli.output import fail, progress, say
-from transforms.hl7.acknowledgment import read_acknowledgment
-from transforms.hl7.batch import split_messages
+from channels.mllp.framing import END, START, Deframer, Message, frame
+from engine.cli.files import NAMED, messages
+from engine.cli.output import fail, legible, progress, say, spoken
+from transforms.errors import MessageError
+from transforms.hl7.acknowledgment import Acknowledgment, read_acknowledgment
+from transforms.hl7.message import parse
 
 LIMIT = 64 * 2**20
+ACCEPTED = ("AA", "CA")
+GRACE = 2.0  # seconds for an answer that is asked for only where something goes well, or goes wrong
+
+
+class Wanted(NamedTuple):
+    """Which acknowledgments a message asks for (MSH-15 and MSH-16)."""
+
+    control_id: str = ""
+    accept: str = ""
+    application: str = ""
+
+    @property
+    def nothing(self) -> bool:
+        """It asks not to be answered."""
+        return self.accept == self.application == "NE"
+
+    @property
+    def perhaps(self) -> bool:
+        """It asks to be answered in case of errors, or of success, only."""
+        return "AL" not in (self.accept, self.application) and bool({"ER", "SU"} & {self.accept, self.application})
+
+    def more(self, code: str) -> bool:
+        """Whether an application acknowledgment follows one with this code."""
+        return code == "CA" and self.application == "AL"
+
+
+def wanted(content: bytes) -> Wanted:
+    """What a message asks for; of what cannot be read, one answer."""
+    try:
+        message = parse(content)
+    except MessageError:
+        return Wanted()
+    return Wanted(*((message.get(path) or "").strip() for path in ("MSH-10", "MSH-15", "MSH-16")))
 
 
 class Line:
@@ -24,13 +62,37 @@ class Line:
     def __init__(self, host: str, port: int, timeout: float, context: ssl.SSLContext | None) -> None:
         plain = socket.create_connection((host, port), timeout)
         self._socket = context.wrap_socket(plain, server_hostname=host) if context else plain
-        self._deframer, self._waiting = Deframer(LIMIT), []
+        self._timeout, self._deframer = timeout, Deframer(LIMIT)
+        self._waiting: list[bytes] = []
+        self._earlier: set[str] = set()  # control ids sent before: what comes late for those answers nothing else
 
-    def exchange(self, content: bytes) -> bytes:
-        """Send one message and wait for the frame that answers it; raises OSError when none comes."""
+    def send(self, content: bytes) -> Iterator[Acknowledgment]:
+        """Send one message; gives the acknowledgments that come, until all it asks for are there.  OSError where they do not come."""
+        asked = wanted(content)
         self._socket.sendall(frame(content))
+        until, owed = time.monotonic() + (min(GRACE, self._timeout) if asked.perhaps else self._timeout), not asked.nothing
+        while owed:
+            try:
+                answer = read_acknowledgment(self._next(until))
+            except TimeoutError:
+                if asked.perhaps:
+                    break
+                raise
+            yield answer
+            late = bool(asked.control_id) and answer.control_id != asked.control_id and answer.control_id in self._earlier
+            owed = late or asked.more(answer.code)
+        self._earlier.add(asked.control_id)
+
+    def _next(self, until: float) -> bytes:
         while not self._waiting:
-            data = self._socket.recv(65536)
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"no answer within {self._timeout:g} seconds")
+            self._socket.settimeout(left)
+            try:
+                data = self._socket.recv(65536)
+            except TimeoutError:
+                continue
             if not data:
                 raise ConnectionError("the receiver hung up without an answer")
             self._waiting += [event.content for event in self._deframer.receive(data) if isinstance(event, Message)]
@@ -41,37 +103,74 @@ class Line:
         self._socket.close()
 
 
-def open_line(url: str, timeout: float, ca: Path | None) -> Line:
+def open_line(url: str, timeout: float, tls: ssl.SSLContext | None = None) -> Line:
     """A connection to `mllp://HOST:PORT` or, with TLS, `mllps://HOST:PORT`."""
-    asked = urlsplit(url)
+    try:
+        asked = urlsplit(url)
+        port = asked.port or 2575
+    except ValueError:
+        asked, port = urlsplit(""), 0
     if asked.scheme not in ("mllp", "mllps") or not asked.hostname:
         raise click.BadParameter(f"{url} is no mllp://HOST:PORT", param_hint="URL")
-    context = ssl.create_default_context(cafile=ca) if asked.scheme == "mllps" else None
-    return Line(asked.hostname, asked.port or 2575, timeout, context)
+    secured = (tls or ssl.create_default_context()) if asked.scheme == "mllps" else None
+    return Line(asked.hostname, port, timeout, secured)
 
 
-def messages_of(files: tuple[Path, ...]) -> list[bytes]:
-    """Every message of every file; a file may hold several, with or without MLLP frames."""
-    return [message for file in files for message in split_messages(file.read_bytes())]
+def _credentials(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    if key and not certificate:
+        raise click.UsageError("--key goes with --certificate")
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except ssl.SSLError:
+        fail(f"{ca}: no certificate stands in it", 2)
+    if certificate:
+        try:
+            context.load_cert_chain(certificate, key)
+        except ssl.SSLError:
+            fail(f"{certificate}: no certificate with its key stands in it, or the key is another's", 2)
+    return context
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(epilog="Example: flue send mllp://127.0.0.1:2575 results/*.hl7")
 @click.argument("url")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for an acknowledgment.")
-@click.option("--ca", type=click.Path(exists=True, path_type=Path), help="CA certificate to trust, for mllps://.")
-def command(url: str, files: tuple[Path, ...], timeout: float, ca: Path | None) -> None:
-    """Send FILES to URL, one message after the other, and print each control id with the code it was answered with."""
+@click.argument("files", nargs=-1, required=True, type=NAMED)
+@click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds to wait for an acknowledgment.")
+@click.option("--ca", type=_FILE, help="With mllps://, the CA certificate to trust (PEM).")
+@click.option("--certificate", type=_FILE, help="With mllps://, our own certificate (PEM), where the receiver asks for one.")
+@click.option("--key", type=_FILE, help="The certificate's key, where it stands in a file of its own.")
+def command(url: str, files: tuple[Path, ...], timeout: float, ca: Path | None, certificate: Path | None, key: Path | None) -> None:
+    """Send FILES (- is standard input) to URL, one message after the other, and print each control id with the code it was answered with."""
     refused = 0
     try:
-        line = open_line(url, timeout, ca)
-        for content in progress(messages_of(files), "sending"):
-            answer = read_acknowledgment(line.exchange(content))
-            print(answer.control_id or "-", answer.code or "-", flush=True)
-            if answer.code not in ("AA", "CA"):
-                refused += 1
-                say(f"  {answer.text or 'no reason given'}")
+        line = open_line(url, timeout, _credentials(ca, certificate, key))
+        for file in progress(files, "sending"):
+            for _, content in messages([file]):
+                refused += not _sent(line, content, file)
         line.close()
     except OSError as error:
-        fail(f"{url}: {error}")
+        fail(f"{url}: {spoken(error)}")
     sys.exit(1 if refused else 0)
+
+
+def _sent(line: Line, content: bytes, file: Path) -> bool:
+    """Send a message and print what it is answered; whether it was taken."""
+    if not content.strip():
+        say(f"{file}: it is empty, nothing was sent")
+        return False
+    if START in content or END in content:
+        say(f"{file}: bytes that begin or end an MLLP frame stand inside it (is it UTF-16?), nothing was sent")
+        return False
+    taken = True
+    answers = list(line.send(content))
+    if not answers:
+        print(legible(f"{wanted(content).control_id or '-'} -"), flush=True)
+    for answer in answers:
+        print(legible(f"{answer.control_id or '-'} {answer.code or '-'}"), flush=True)
+        if answer.code not in ACCEPTED:
+            taken = False
+            said = [answer.text or "no reason given", f"({answer.error_code})" if answer.error_code else "", answer.error_place]
+            say(legible("  " + " ".join(each for each in said if each)))
+    return taken

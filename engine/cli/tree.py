@@ -9,6 +9,7 @@ from transforms.hl7.message import Segment, parse
 from transforms.hl7.names import field_name, segment_name
 
 LONGEST = 160  # of a field's text; the rest is told by its length
+MOST = 2000  # bytes of what is no HL7
 
 
 def lines(content: bytes) -> Iterator[str]:
@@ -16,8 +17,8 @@ def lines(content: bytes) -> Iterator[str]:
     try:
         message = parse(content)
     except MessageError as error:
-        yield f"not readable as HL7: {error}"
-        yield repr(content[:2000])
+        yield f"{len(content)} bytes that are not readable as HL7: {error.why}"
+        yield f"  {repr(content[:MOST])[2:-1]}{'…' if len(content) > MOST else ''}"
         return
     for segment in message.segments:
         yield f"{segment.name}  {segment_name(segment.name)}".rstrip()
@@ -31,6 +32,6 @@ def _fields(segment: Segment, repetition: str) -> Iterator[str]:
         label = f"{segment.name}-{number}"
         name = field_name(segment.name, number)
         plain = segment.name == "MSH" and number <= 2
-        for index, each in enumerate([text] if plain else text.split(repetition)):
+        for index, each in enumerate([text] if plain or not repetition else text.split(repetition)):
             shown = each if len(each) <= LONGEST else f"{each[:LONGEST]}… ({len(each)} characters)"
             yield f"  {label + (f'[{index + 1}]' if index else ''):11} {name if not index else '':34.34} {shown}"

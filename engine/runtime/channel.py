@@ -7,8 +7,8 @@ The declaration says what is open; this opens it, changes it to another version,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 
 from channels import definition
@@ -83,6 +83,12 @@ class Channel:
     def port(self) -> int:
         """Where its source listens, 0 if it does not."""
         return self._listening.port if self._listening is not None else 0
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What its source counts since it was opened, by name; empty where it counts nothing."""
+        listening: object = self._listening
+        return asdict(listening) if is_dataclass(listening) and not isinstance(listening, type) else {}
 
     async def start(self) -> None:
         """Take messages and deliver.  What cannot be opened makes the channel `failed`, and is tried again."""

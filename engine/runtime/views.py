@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.runtime.channel import Channel
@@ -37,6 +38,7 @@ class ChannelView:
     port: int
     in_hand: int  # messages
     destinations: tuple[DestinationView, ...]
+    counts: Mapping[str, int]  # by the source, since it was opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def channel_view(channel: Channel) -> ChannelView:
         channel.name, declared.description, channel.state.value, channel.why, channel.version.digest, declared.source.name, channel.port,
         len(channel.distribution.hands),
         tuple(_destination(one.name, one.connector.name, channel.outlets.get(one.name)) for one in declared.destinations),
+        channel.counts,
     )  # fmt: skip
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from engine.store.contract import StoreUnavailable
 from transforms.fhir.serialization import dumps
 
 log = logging.getLogger("flue.web")
@@ -44,8 +46,6 @@ def outcome(sentence: str, status: int, code: str = "invalid") -> web.Response:
 
 async def json_body(request: web.Request) -> dict:
     """The request's JSON object; {} where there is no body.  Raises BadRequest."""
-    if request.content_type != "application/json" and request.can_read_body:
-        raise BadRequest("the body must be application/json", 415, "not-supported")
     try:
         text = await asyncio.wait_for(request.read(), HEAD)
     except TimeoutError:
@@ -54,7 +54,7 @@ async def json_body(request: web.Request) -> dict:
         return {}
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON") from None
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object")
@@ -62,18 +62,33 @@ async def json_body(request: web.Request) -> dict:
 
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+JSON = frozenset({"application/json", "application/fhir+json"})
 
 
 def _own_host(bound: str):  # noqa: ANN202 - a middleware
-    """On loopback, only requests that name loopback as their host: a page in a browser must not reach in under its own name."""
+    """A page in a browser must not reach in, neither under its own name nor with a form.
+
+    On loopback only requests that name loopback as their host are answered; what changes anything says it is JSON, which no
+    page of another origin may send.
+    """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if bound in LOOPBACK and (request.url.host or "") not in LOOPBACK:
+        if bound in LOOPBACK and _host(request) not in LOOPBACK:
             return outcome("this door answers to 127.0.0.1 and localhost only", 403, "forbidden")
+        if request.method not in SAFE and request.content_type not in JSON:
+            return outcome("the body must be application/json", 415, "not-supported")
         return await handler(request)
 
     return check
+
+
+def _host(request: web.Request) -> str:
+    try:
+        return request.url.host or ""
+    except ValueError:  # a Host header that is none
+        return ""
 
 
 @web.middleware
@@ -82,11 +97,17 @@ async def _spoken_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except BadRequest as error:
         return outcome(error.sentence, error.status, error.code)
+    except StoreUnavailable:
+        return outcome("the store takes and gives nothing now", 503, "transient")
     except web.HTTPException as error:
         return outcome(error.reason, error.status, "not-found" if error.status == 404 else "invalid")
     except Exception as error:  # a request must not end without an answer; only the kind is told
         log.exception("a request failed")
         return outcome(f"the engine failed with {type(error).__name__}", 500, "exception")
+
+
+async def _signed(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "Flue"
 
 
 class Door:
@@ -101,11 +122,19 @@ class Door:
 
 
 async def serve(add: Callable[[web.Application], None], host: str, port: int) -> Door:
-    """Serve what `add` adds to the application; raises OSError when the port is taken."""
+    """Serve what `add` adds to the application; raises OSError, with a sentence, where it cannot listen."""
     application = web.Application(middlewares=[_own_host(host), _spoken_errors], client_max_size=LARGEST)
+    application.on_response_prepare.append(_signed)
     add(application)
     runner = web.AppRunner(application, access_log=None, keepalive_timeout=IDLE, shutdown_timeout=5.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(f"HTTP cannot listen on {host}, port {port}: {why}") from error
+    if host not in LOOPBACK:
+        log.warning("HTTP listens on %s: whoever reaches it may read and send messages, for there is no login", host)
     return Door(runner, runner.addresses[0][1])

@@ -42,7 +42,7 @@ def test_messages_are_counted_by_what_was_odd_about_them() -> None:
 
 def test_paths_cannot_grow_without_end() -> None:
     """A sender of nonsense makes a bounded number of series."""
-    text = scraped(events.Unmapped("lab", 1, tuple(f"Z{number:03d}-1" for number in range(900))))
+    text = scraped(events.Unmapped("lab", 1, tuple(f"Z{number:02d}-{field}" for number in range(90) for field in range(1, 11))))
     assert 'path="other"} 400.0' in text
 
 
