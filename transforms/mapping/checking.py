@@ -219,6 +219,9 @@ def _make(make: Make, named: Mapping[str, Make], maps: Mapping[str, SegmentMap],
     yield from _makes_maps(make, maps)
     for name, wanted in make.link:
         yield from _link(make, name, wanted, named)
+    for name in make.needs:
+        if name not in children(make.type):
+            yield make.spot.at("needs").problem("unknown_element", f"`{make.type}` has no element `{name}` in R4{did_you_mean(name, children(make.type))}.")
     if make.into:
         yield from _into(make, named)
     elif make.type not in resource_types():

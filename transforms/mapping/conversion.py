@@ -136,11 +136,12 @@ class Conversion(Reading):
 
     def place_of(self, position: int, field: int, repetition: int = 0, component: int = 0) -> str:
         """`OBX[3]-15`, `PID-3[2].4`."""
-        if not (component or repetition or self.aliases) and field:
-            return f"{self.plan.places[position]}-{field}"
         if position in self.aliases:
-            position, repetition = self.aliases[position][0], repetition or self.aliases[position][1]
-        text = f"{self.plan.places[position]}-{field}" if field else self.plan.places[position]
+            position, own, split = self.aliases[position]
+            repetition = own if field == split else repetition
+        if not field:
+            return self.plan.places[position]
+        text = f"{self.plan.places[position]}-{field}"
         return text + (f"[{repetition}]" if repetition else "") + (f".{component}" if component else "")
 
     def _standing(self) -> tuple[Callable[[str], int], Any]:

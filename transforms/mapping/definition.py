@@ -109,6 +109,7 @@ class MakeShape:
     verb: str = ""
     into: str = ""
     wrap: Any = None
+    needs: Names = ()
     contain_in: tuple[str, ...] | None = None
     repeat: str = ""
     lines: str = ""
@@ -226,6 +227,7 @@ class Make:
     verb: str = ""
     into: str = ""
     wrap: Any = None
+    needs: tuple[str, ...] = ()  # one of these elements must have been written
     contain_in: tuple[str, ...] | None = None  # makes that hold it where it is no entry; None: whatever refers to it
     repeat: Source | None = None  # made once for each repetition of that field
     lines: Source | None = None  # neighbours that are lines of one text become one
@@ -380,6 +382,7 @@ def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
         shape.verb,
         shape.into,
         shape.wrap,
+        _many(shape.needs),
         shape.contain_in,
         source(shape.repeat) if shape.repeat else None,
         source(shape.lines) if shape.lines else None,

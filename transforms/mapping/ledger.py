@@ -51,7 +51,8 @@ def left_over(conversion: Conversion, always: tuple[int, ...]) -> tuple[str, ...
         return ()
     if len(found) > 1:
         found = sorted(set(found))
-    return tuple([conversion.place_of(*each) for each in found])
+    paths = [conversion.place_of(*each) for each in found]
+    return tuple(dict.fromkeys(paths) if conversion.aliases else paths)
 
 
 def _follow(conversion: Conversion) -> None:

@@ -268,6 +268,9 @@ class _ModuleWriter:
         for name, child in children(make.type).items():
             if child.min and name not in late and name not in certain and written & {name, *json_names(make.type, name)}:
                 writer.needs(name)
+        if make.needs:
+            with self.code.block(f"if out.keys().isdisjoint({self.code.constant(frozenset(make.needs))}):"):
+                self.code.put("continue")
         if make.into or make.type not in OWN_WEIGHT:
             known = frozenset(writer.constant_keys | {name for name, _ in make.link if made.rules})
             with self.code.block(f"if out.keys() <= {self.code.constant(known)}:"):

@@ -85,14 +85,14 @@ class Preparation:
     def _split(self, conversion: Conversion, steps: Steps, index: int, segment: str, field: int) -> None:
         """One step for each repetition of a field, each with a segment of its own that holds it alone; none where it does not repeat."""
         at = column(self._sites[index], segment)
-        rows, made = conversion.rows, []
+        rows, made, delimiters = conversion.rows, [], conversion.component + conversion.subcomponent
         for step in steps[index]:
             position = step[at]
             row = rows[position]
             if conversion.repetition not in row[field] or row[2] in WHOLE or position in conversion.followers:
                 continue
             for number, text in enumerate(row[field].split(conversion.repetition), 1):
-                if text and text != NULL:
+                if text.strip(delimiters) and text != NULL:
                     rows.insert(-1, [*row[:field], text, *row[field + 1 :]])
                     conversion.lengths.insert(-1, len(row))
                     conversion.used.append(0)

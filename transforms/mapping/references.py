@@ -145,28 +145,24 @@ def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:
     Two orders of one number may be for two tests: the second test's name is in its report.
     """
     lost = False
+    inside = {each["id"]: each for each in twin.get("contained", ())}
     for key, value in twin.items():
         own = first.get(key)
-        if key == "contained":
+        if key == "contained" or own == value:
             continue
-        if own is None:
-            first[key] = value
-        elif own != value and isinstance(own, list) and isinstance(value, list):
-            first[key] = [*own, *(each for each in value if each not in own)]
-        elif own != value and key != "code":
+        if own is None or isinstance(own, list):
+            added = value if own is None else [each for each in value if each not in own]
+            first[key] = added if own is None else [*own, *added]
+            for id in _held(added):
+                contain(first, inside[id])
+        elif key != "code":
             lost = True
-    if inside := twin.get("contained"):
-        own = first.get("contained", [])
-        if kept := _pointed_at(first, [*own, *(each for each in inside if each not in own)]):
-            first["contained"] = kept
     return not lost
 
 
-def _pointed_at(home: dict[str, Any], contained: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of resources inside `home`, those it refers to, itself or through others of them (R4's dom-3)."""
-    said = _encode({key: value for key, value in home.items() if key != "contained"})
-    kept: list[str] = []
-    while found := [each for each in contained if each["id"] not in kept and f'"#{each["id"]}"'.encode() in said]:
-        kept += [each["id"] for each in found]
-        said = _encode(found)
-    return [each for each in contained if each["id"] in kept]
+def _held(value: Any) -> list[str]:
+    """The ids of contained resources that a value refers to."""
+    if isinstance(value, dict):
+        found = [each[1:] for key, each in value.items() if key == "reference" and each.startswith("#")]
+        return found + [id for each in value.values() for id in _held(each)]
+    return [id for each in value for id in _held(each)] if isinstance(value, list) else []

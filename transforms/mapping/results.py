@@ -166,9 +166,9 @@ def provenance(conversion: Conversion, node: int, pid: int) -> str:
 def _numbered(conversion: Conversion, text: str) -> tuple[str, str, str] | None:
     """A CX as (system, value, type); None without a number or an authority."""
     parts = text.split(conversion.component)
-    if len(parts) < 4 or not parts[0] or parts[0] == NULL or not parts[3]:
+    if not parts[0] or parts[0] == NULL:
         return None
-    system = _system(conversion, parts[3].split(conversion.subcomponent))
+    system = _system(conversion, parts[3].split(conversion.subcomponent) if len(parts) > 3 else [""])
     return (system, conversion.text(parts[0]).strip(), parts[4] if len(parts) > 4 else "") if system else None
 
 

@@ -194,7 +194,8 @@ class Converter:
 
     def _planned(self, key: tuple[str, tuple[str, ...]], message: Message) -> _Planned:
         if self.map.messages and structure_of(message) not in self.map.messages:
-            raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", f"the map {self.map.name} is for {', '.join(self.map.messages)}")
+            why = f"the map {self.map.name} is for {', '.join(self.map.messages)}"
+            raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", why, fatal=True)
         tree = group(message)
         names = key[1]
         plan = make_plan(names, self._arrange(tree, self.options.obx_after_spm), self.module.sites, self.map.part)
@@ -208,6 +209,8 @@ class Converter:
         return planned
 
     def _finished(self, conversion: Conversion, planned: _Planned, steps: list[Any]) -> Converted:
+        if not conversion.entries and self.map.messages:
+            raise MessageError(ErrorCode.SEGMENT_SEQUENCE, "OBR", "there is nothing to convert: no patient, no order and no result")
         header = conversion.rows[0]
         bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
         if header[10]:
@@ -237,7 +240,7 @@ class AnyConverter:
         """The converter for a message.  Raises MessageError where none is for its structure."""
         found = self._converters.get(structure_of(message))
         if found is None:
-            raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", "no map is for messages of this type")
+            raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", "no map is for messages of this type", fatal=True)
         return found
 
     def __call__(self, message: Message, context: Context) -> Converted:
