@@ -260,7 +260,7 @@ class Line:
 
 def fields(answer: bytes, segment: str) -> list[str]:
     """A segment of an answer, cut into fields; empty where there is none."""
-    for line in answer.decode("latin-1").split("\r"):
+    for line in answer.decode("utf-16" if answer[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1").split("\r"):
         if line.startswith(segment):
             return line.split(line[3])
     return []
