@@ -24,7 +24,7 @@ def leaves(value: Any, pointer: str = "") -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def explained(lab) -> dict[str, dict[str, Any]]:
-    lines = (lab.PID + "~2^^^MRN^PI", "PV1||I|||||12^Smith^J", lab.OBR + "|||||||9^Lab^Head^^^^^^ORG", "NTE|1||said", lab.obx(), lab.obx("K", "a~b", "ST", unit=""), "NTE|1||note")
+    lines = (lab.PID.replace("MR|", "MR~2^^^MRN^PI|"), "PV1||I|||||12^Smith^J", lab.OBR + "|||||||9^Lab^Head^^^^^^ORG", "NTE|1||said", lab.obx(), lab.obx("K", "a~b", "ST", unit=""), "NTE|1||note")
     message = parse(lab.message(*lines))
     found = Library.load().explain()(message, lab.CONTEXT)
     bundle = Library.load().converter()(message, lab.CONTEXT).bundle
