@@ -43,7 +43,7 @@ def _base(uri: str) -> str:
 class Authority:
     """Which URI stands for a namespace of the senders' identifiers (HD.1)."""
 
-    namespace: str = option("The namespace as senders write it: `HOSP` in `123^^^HOSP^MR`.")
+    namespace: str = option("The namespace as senders write it: `HOSP` in `123^^^HOSP^MR`; `\"\"`: numbers that name none.")
     uri: str = option("The identifier system it stands for.", min_length=1)
     application: str = option("Only when the sending application (MSH-3) is this.", default="*")
     facility: str = option("Only when the sending facility (MSH-4) is this.", default="*")

@@ -31,7 +31,7 @@ def identifier_type(code: str) -> dict[str, Any]:
 def authority(raw: str, r: Reading) -> tuple[str, str]:
     """An HD held in a component: the URI of the authority, and the namespace it is called by."""
     if not raw:
-        return "", ""
+        return r.authority(""), ""  # the site may say whose numbers a sender's are that name nobody
     namespace, universal, kind = subcomponents(raw, r, 3)[:3]
     return r.authority(namespace, universal, kind), namespace
 
