@@ -11,7 +11,11 @@ from typing import Protocol
 from channels.message import Outcome, Outgoing, RawMessage, Response
 
 Receive = Callable[[RawMessage], Awaitable[Response]]
-"""The engine's one door: hands a message in, and waits for what the sender is owed.  Never raises."""
+"""The engine's one door: hands a message in, and waits for what the sender is owed.  Never raises.
+
+The answers of a connection are written in the order of its messages.  What a Response promises for `later` is written when it is
+known, after the Response's own contents, and holds up nothing; a source tells the engine of what it could not write (`lost`).
+"""
 
 Recall = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 """What a destination learned before (Outcome.learned), by key; unknown keys are left out."""

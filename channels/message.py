@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from asyncio import Future
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -25,12 +26,16 @@ class RawMessage:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Response:
-    """What the sender is owed: the ACKs to write, oldest first; empty when nothing may be answered.
+    """What the sender is owed: the ACKs to write now, oldest first; none when nothing may be answered.
 
-    `sent` is called once the transport has taken the bytes (the Answer's state `given`).
+    `later` gives what follows as a message of its own (an application acknowledgment in enhanced mode), and never fails: other
+    answers do not wait for it.  Who can deliver nothing any more cancels it.  `lost` is to be called when `contents` could not be
+    written (the Answer's state is then `undelivered`, else `given`).
     """
 
     contents: tuple[bytes, ...] = ()
+    later: Future[Response] | None = field(default=None, compare=False)
+    lost: Callable[[], None] | None = field(default=None, compare=False)
 
 
 class Verdict(Enum):

@@ -45,6 +45,15 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """An answer could not be given: the sender was gone.  `code`: MSA-1; empty, as `message_id` 0, where it was not known yet."""
+
+    channel: str
+    message_id: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Filtered:
     """The channel's filter did not let a message pass.  `origin`: file and line of the rule."""
 
@@ -201,8 +210,8 @@ class Fault:
 
 
 Event = (
-    Received | Duplicate | Answered | Filtered | Failed | Unmapped | Noted | Refused | Delivered | Superseded | Held | Retrying | DeadLetter
-    | Unsure | DestinationFailing | DestinationRecovered | ChannelChanged | StoreFailing | StoreRecovered | Fault
+    Received | Duplicate | Answered | Undelivered | Filtered | Failed | Unmapped | Noted | Refused | Delivered | Superseded | Held | Retrying
+    | DeadLetter | Unsure | DestinationFailing | DestinationRecovered | ChannelChanged | StoreFailing | StoreRecovered | Fault
 )  # fmt: skip
 Kind = TypeVar("Kind")
 

@@ -3,6 +3,10 @@
 Every frame is answered, in the order the frames came, however the answers become ready.  At most `outstanding` messages are in
 hand; what has arrived beyond them waits, and nothing more is read.  A peer that only stops sending still gets its answers.  A frame
 that is too long, or a message whose answer failed, ends the connection: behind a hole no later answer may be written.
+
+In enhanced mode an application acknowledgment may follow a message's answer as a message of its own, whenever it is known: the peer
+pairs it by MSA-2.  So many may be awaited, and the connection lasts until they are written.  What an answer is, is nobody's business
+here.
 """
 
 from __future__ import annotations
@@ -10,11 +14,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from channels.mllp.framing import Deframer, Event, Junk, Message, Truncated
 
 SILENCE = 1.0  # seconds after which a lone FS at the end of what has come counts as the end of its frame
+FOLLOWING = 1024  # application acknowledgments that may be awaited: then nothing more begins until one has come
+
+A = TypeVar("A")
 
 
 @dataclass(eq=False)
@@ -41,12 +48,12 @@ class Begun(NamedTuple):
     problem: str  # as in RawMessage
 
 
-class Conversation:
+class Conversation(Generic[A]):
     """One connection.  Times are seconds on any steady clock."""
 
     __slots__ = (
-        "_begun", "_counts", "_deframer", "_early", "_heard", "_limit", "_mute", "_next", "_progress", "_waiting",
-        "broken", "ended", "overrun",
+        "_begun", "_counts", "_deframer", "_early", "_heard", "_limit", "_next", "_progress", "_waiting",
+        "broken", "ended", "following", "mute", "overrun", "unwritten",
     )  # fmt: skip
 
     def __init__(self, counts: Counts, frame_limit: int, outstanding: int, now: float) -> None:
@@ -54,9 +61,11 @@ class Conversation:
         self._waiting: deque[tuple[bytes, str]] = deque()  # frames that have arrived and not begun
         self._begun = 0  # tickets given out
         self._next = 0  # the ticket whose answer is written next
-        self._early: dict[int, Sequence[bytes] | None] = {}  # answers that are ready before their turn
+        self._early: dict[int, Sequence[A] | None] = {}  # answers that are ready before their turn
+        self.following = 0  # application acknowledgments that are awaited
         self._heard = self._progress = now
-        self._mute = False  # an answer failed: those behind it may not be written
+        self.mute = False  # an answer failed: those behind it may not be written
+        self.unwritten: list[A] = []  # what that concerns
         self.ended = False  # the peer sends no more
         self.overrun = False  # a frame was too long
         self.broken = False  # nothing more is taken in: the connection ends once what is owed is written
@@ -69,12 +78,12 @@ class Conversation:
     @property
     def wants_more(self) -> bool:
         """Whether to read on.  What a broken conversation reads is thrown away, so that its last answer arrives."""
-        return not self.ended and (self.broken or (not self._waiting and self._begun - self._next < self._limit))
+        return not self.ended and (self.broken or (not self._waiting and self._begun - self._next < self._limit and self.following < FOLLOWING))
 
     @property
     def finished(self) -> bool:
         """Nothing will come and nothing is owed."""
-        return (self.ended or self.broken) and not self._waiting and self._begun == self._next
+        return (self.ended or self.broken) and not self._waiting and self._begun == self._next and (self.mute or not self.following)
 
     def receive(self, data: bytes, now: float) -> list[Begun]:
         """Bytes have arrived; returns the messages that begin now."""
@@ -99,12 +108,12 @@ class Conversation:
     def begin(self) -> list[Begun]:
         """Messages that may begin now, oldest first."""
         waiting, begun = self._waiting, []
-        while waiting and self._begun - self._next < self._limit:
+        while waiting and self._begun - self._next < self._limit and self.following < FOLLOWING:
             begun.append(Begun(self._begun, *waiting.popleft()))
             self._begun += 1
         return begun
 
-    def answered(self, ticket: int, contents: Sequence[bytes] | None, now: float) -> Sequence[bytes]:
+    def answered(self, ticket: int, contents: Sequence[A] | None, now: float) -> Sequence[A]:
         """The answer to a message is ready (None: there will be none); returns the answers to write now, oldest first."""
         self._progress = now
         if ticket != self._next:
@@ -117,9 +126,18 @@ class Conversation:
             ready += self._told(self._early.pop(self._next))
         return ready
 
+    def follow(self) -> None:
+        """An application acknowledgment will follow what was just written."""
+        self.following += 1
+
+    def followed(self, now: float) -> None:
+        """It has come, or never will."""
+        self.following -= 1
+        self._progress = now
+
     def is_idle(self, now: float, longest: float) -> bool:
         """No message is in hand, and none has come, or been completed, for `longest` seconds."""
-        return self._begun == self._next and now - self._progress >= longest
+        return self._begun == self._next and not self.following and now - self._progress >= longest
 
     def notice_silence(self, now: float) -> list[Begun]:
         """A frame that ended in a lone FS is whole when nothing follows; returns what begins."""
@@ -128,13 +146,17 @@ class Conversation:
         self._take(self._deframer.finish(), now)
         return self.begin()
 
-    def _told(self, contents: Sequence[bytes] | None) -> Sequence[bytes]:
+    def _told(self, contents: Sequence[A] | None) -> Sequence[A]:
         """One answer in its turn; behind one that failed there are none."""
         self._next += 1
         if contents is None:
-            self._mute = True
+            self.mute = True
             self.stop()
-        return () if self._mute else contents
+            return ()
+        if self.mute:
+            self.unwritten += contents
+            return ()
+        return contents
 
     def _take(self, events: list[Event], now: float) -> None:
         if self.broken:

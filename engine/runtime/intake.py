@@ -2,18 +2,23 @@
 
 Bytes are handed to the store first; while it commits them, the pipeline runs, for that has no effect on anything.  Only when
 they are durable is anything promised.  Whatever goes wrong on the way becomes an answer and, where the message is kept, its status.
+
+In enhanced mode the sender is told that the message is durable at once; what it came to is told at once too where that is known, or
+later, where deliveries have to be waited for.
 """
 
 from __future__ import annotations
 
-from asyncio import Future, sleep
+from asyncio import CancelledError, Future, sleep
+from functools import partial
 from typing import TYPE_CHECKING
 
-from channels.message import Outcome, RawMessage, Response, Verdict
-from engine.events import Answered, Duplicate, Fault, Noted, Received, Refused, Unmapped
-from engine.runtime.answer import NOT_DELIVERED, Answering
+from channels.message import RawMessage, Response
+from engine.events import Answered, Duplicate, Fault, Noted, Received, Refused, Undelivered, Unmapped
+from engine.runtime.answer import Answering
 from engine.runtime.dispatch import Dispatch
-from engine.runtime.in_hand import Delivery, InHand
+from engine.runtime.first_attempts import NOT_DELIVERED, FirstAttempts
+from engine.runtime.in_hand import InHand
 from engine.runtime.keys import duplicate_key
 from engine.runtime.plan import Plan, broken, refused
 from engine.runtime.versions import Unrunnable
@@ -33,6 +38,8 @@ PROBLEMS = {
 }
 """What a source may find wrong with a frame (RawMessage.problem)."""
 
+OVER = (MessageStatus.SENT, MessageStatus.FILTERED)  # nothing of it is undelivered
+
 
 class Intake:
     """Takes charge of messages under one channel version."""
@@ -44,13 +51,16 @@ class Intake:
         declared = dispatch.channel
         self.name, self._when = declared.channel, declared.acknowledge
         self._window, self._within = declared.duplicates.window, declared.answer_within
-        self._owed: dict[int, Future[Answer]] = {}  # answers that wait for deliveries
+        self._owed: dict[int, FirstAttempts] = {}  # answers that wait for deliveries
 
     async def receive(self, raw: RawMessage) -> Response:
         """Take charge of a message, and say what its sender is owed.  Never raises."""
-        id = 0
+        id, later = 0, None
         try:
-            id, answer = await self._receive(raw)
+            id, answer, later = await self._receive(raw)
+        except CancelledError:  # the connection is dropped: nobody can be told
+            self._events.tell(Undelivered(self.name, 0, ""))
+            raise
         except StoreUnavailable as error:
             self._settling.watch.failed(error)
             self._events.tell(Refused(self.name))
@@ -59,9 +69,13 @@ class Intake:
             self._events.tell(Fault(f"intake {self.name}", type(error).__name__))
             answer = self._answering.not_kept(raw.content)
         self._events.tell(Answered(self.name, id, answer.code, self._now() - raw.received))
-        return Response(answer.contents)
+        return Response(answer.contents, later, partial(self._lost, id, answer.code))
 
-    async def _receive(self, raw: RawMessage) -> tuple[int, Answer]:
+    def _lost(self, id: int, code: str) -> None:
+        self._events.tell(Undelivered(self.name, id, code))
+
+    async def _receive(self, raw: RawMessage) -> tuple[int, Answer, Future[Response] | None]:
+        """The message's id, what its sender is told now, and what later."""
         content = raw.content
         read = self._read(raw)
         control_id = self._control_id(read, content)
@@ -75,7 +89,7 @@ class Intake:
         if stored.duplicate:
             first = await self._store.message(stored.id)
             if first is not None and raw.received - first.received <= self._window:
-                return stored.id, await self._same_again(first, raw)
+                return stored.id, *await self._same_again(first, raw)
             stored = await self._store.receive(Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id))
         self._events.tell(Received(self.name, stored.id, len(content), self._now() - raw.received))
         hand = InHand(stored.id, control_id, raw.received, len(content))
@@ -83,13 +97,13 @@ class Intake:
             message = read.body if isinstance(read, Document) and read.media_type == HL7 else content
             if plan is None:
                 assert isinstance(read, Document)
-                return stored.id, self._answer_first(hand, read, message)
+                return stored.id, self._answer_first(hand, read, message), None
             if self._when == "when_delivered" and plan.status is None:
-                return stored.id, await self._delivered(hand, plan, message)
-            return stored.id, self._transformed(hand, plan, message)
+                return stored.id, *await self._delivered(hand, plan, message)
+            return stored.id, self._transformed(hand, plan, message), None
         except Exception as error:  # it is kept: as an error, to be replayed when the defect is mended
             self._events.tell(Fault(f"dispatch {self.name}", type(error).__name__))
-            return stored.id, self._transformed(hand, broken(error), content)
+            return stored.id, self._transformed(hand, broken(error), content), None
 
     def _control_id(self, read: Document | Plan, content: bytes) -> str:
         """MSH-10, as far as it can be made out."""
@@ -141,62 +155,79 @@ class Intake:
 
     # -- when_delivered
 
-    async def _delivered(self, hand: InHand, plan: Plan, message: Message | bytes) -> Answer:
-        """Wait for the first attempt at every destination, or until the sender may not be kept waiting any longer."""
-        waiting: Future[Answer] = self._loop.create_future()
-        self._owed[hand.id] = waiting
-        left = sum(not delivery.hold for deliveries in plan.deliveries.values() for delivery in deliveries)
-        worst: list[Outcome] = []
-
-        def first(delivery: Delivery, outcome: Outcome) -> None:
-            nonlocal left
-            left -= 1
-            if outcome.verdict not in (Verdict.SENT, Verdict.HELD):
-                worst.append(outcome)
-            if not left:
-                answered(_not_delivered(worst[0]) if worst else None)
-
-        def answered(error: MessageError | None) -> None:
-            delivery_in_hand.first = None
-            if not waiting.done():
-                delivery_in_hand.answer = self._answering.answer(message, error)
-                waiting.set_result(delivery_in_hand.answer)
-
-        hand.first = first
-        delivery_in_hand = hand
+    async def _delivered(self, hand: InHand, plan: Plan, message: Message | bytes) -> tuple[Answer, Future[Response] | None]:
+        """The first attempt at every destination decides; in enhanced mode the sender is told so later."""
+        answering, owed = self._answering, self._answering.owed(message)
+        if not owed.application_due(True) and not owed.application_due(False):
+            return self._transformed(hand, plan, message), None
+        accepted = None if owed.original else answering.accept(message, owed)
+        make = partial(answering.answer, message) if accepted is None else partial(answering.complete, message, owed, accepted)
+        waiting = FirstAttempts(hand, _to_send(plan), accepted, make, self._channel.distribution.hands, self._loop, self._known)
         self._hand_over(hand, plan)
-        delivery_in_hand = self._channel.distribution.hands.by_id.get(hand.id) or hand
-        timer = self._loop.call_later(self._within, answered, NOT_DELIVERED)
-        if not left:
-            answered(None)
-        try:
-            answer = await waiting
-        finally:
-            timer.cancel()
-            del self._owed[hand.id]
-            answered(NOT_DELIVERED)  # nobody waits any more: who asks for the same answer gets this one
-        if delivery_in_hand.unsaid and hand.id not in self._channel.distribution.hands.by_id:  # nothing else will write it
-            self._settling.soon(Settlement(hand.id, None, answer=answer))
-        return answer
+        self._owed[hand.id] = waiting
+        waiting.begin(min(self._within, max(0.0, hand.received + self._within - self._now())))
+        return await self._awaited(hand.id, waiting, hand.received)
+
+    async def _awaited(self, id: int, waiting: FirstAttempts, since: float) -> tuple[Answer, Future[Response] | None]:
+        """What a sender is told now, and what when the first attempts have been made.  `since`: when its message was there."""
+        accepted = waiting.accepted
+        if accepted is None:
+            return await waiting.wait(_as_it_is), None
+        later = waiting.wait(partial(self._later, id, since, accepted))
+        later.add_done_callback(partial(self._dropped, id))
+        return accepted, later
+
+    def _later(self, id: int, since: float, accepted: Answer, answer: Answer) -> Response:
+        """What follows the answer that has been given."""
+        contents = answer.contents[len(accepted.contents) :]
+        if contents:
+            self._events.tell(Answered(self.name, id, answer.code, self._now() - since))
+        return Response(contents, lost=partial(self._lost, id, answer.code))
+
+    def _dropped(self, id: int, later: Future[Response]) -> None:
+        if later.cancelled():
+            self._lost(id, "")
+
+    def _known(self, hand: InHand) -> None:
+        """The answer is known: if nothing else will write it, it is written by itself."""
+        self._owed.pop(hand.id, None)
+        if hand.unsaid and hand.id not in self._channel.distribution.hands.by_id:
+            self._settling.soon(Settlement(hand.id, None, answer=hand.answer))
 
     # -- duplicates
 
-    async def _same_again(self, first: MessageRow, raw: RawMessage) -> Answer:
+    async def _same_again(self, first: MessageRow, raw: RawMessage) -> tuple[Answer, Future[Response] | None]:
         """The answer the first one was given, once that is known."""
         self._events.tell(Duplicate(self.name, first.id))
-        if first.id in self._owed:
-            return await self._owed[first.id]
-        hand = self._channel.distribution.hands.by_id.get(first.id)
-        answer = (hand.answer if hand is not None else None) or first.answer
-        if answer is None:  # the engine stopped before it was written, or is about to know it
-            await sleep(0)
-            hand = self._channel.distribution.hands.by_id.get(first.id)
-            dispatch = await self._channel.versions.load(first.version)
-            plan = dispatch.again(first.content, await self._channel.distribution.first_received(first))
-            answer = (hand.answer if hand is not None else None) or self._answering.answer(raw.content, plan.error)
+        hands = self._channel.distribution.hands
+        for _ in range(2):
+            if (waiting := self._owed.get(first.id)) is not None:
+                return await self._awaited(first.id, waiting, raw.received)
+            hand = hands.by_id.get(first.id)
+            answer = (hand.answer if hand is not None else None) or first.answer
+            if answer is not None:
+                break
+            await sleep(0)  # the engine stopped before it was written, or is about to know it
+        else:
+            answer = await self._made_again(first, raw)
         if self._when == "when_delivered" and answer.code in ("AE", "CE") and first.status is MessageStatus.SENT:
             answer = self._answering.answer(raw.content, None)
             self._settling.soon(Settlement(first.id, None, answer=answer))
+        return answer, None
+
+    async def _made_again(self, first: MessageRow, raw: RawMessage) -> Answer:
+        """The answer to a message that was stored when the engine stopped, and never answered."""
+        dispatch = await self._channel.versions.load(first.version)
+        plan = dispatch.again(first.content, await self._channel.distribution.first_received(first))
+        error = plan.error
+        if error is None and self._when == "when_delivered" and first.status not in OVER and _to_send(plan):
+            error = NOT_DELIVERED
+        answer = self._answering.answer(raw.content, error)
+        hand = self._channel.distribution.hands.by_id.get(first.id)
+        if hand is None:
+            self._settling.soon(Settlement(first.id, None, answer=answer))
+        else:
+            hand.answer = answer = hand.answer or answer
         return answer
 
     # -- replays
@@ -219,7 +250,10 @@ class Intake:
         return stored.id
 
 
-def _not_delivered(outcome: Outcome) -> MessageError:
-    if outcome.verdict is Verdict.REFUSED:
-        return MessageError(ErrorCode.INTERNAL, "MSH", f"the receiver refused it ({outcome.code})")
-    return NOT_DELIVERED
+def _to_send(plan: Plan) -> int:
+    """How many deliveries may leave as they are."""
+    return sum(not delivery.hold for deliveries in plan.deliveries.values() for delivery in deliveries)
+
+
+def _as_it_is(answer: Answer) -> Answer:
+    return answer
