@@ -18,6 +18,9 @@ from transforms.document import Document
 
 WAITS = "parked"  # code of a `queued` row that waits for its lane
 RELEASED = "released"  # code of a `queued` row that a person wants sent again
+FORCED = "forced"  # the same, as it is although it was held; it keeps that code until it is over
+SET_DOWN = (WAITS, RELEASED, FORCED)  # codes of rows that are their lane's business
+UNDER_WAY = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -48,6 +51,9 @@ class Delivery:
 
     def row(self, status: DeliveryStatus, now: float, result: Outcome | None = None, code: str = "", reason: str = "") -> DeliveryRow:
         """As it is written."""
+        if self.forced and status in UNDER_WAY:  # what a person wants must survive what the receiver says
+            reason = f"{result.code}: {result.reason}" if result is not None else reason or "a person sends it as it is"
+            code = FORCED
         if result is None:
             return DeliveryRow(
                 self.hand.id, self.destination, self.part, self.lane, status, self.attempts, self.next_try, code, reason, changed=now
@@ -169,5 +175,4 @@ class Hands:
 
 def closed(rows: Iterable[DeliveryRow]) -> dict[tuple[str, int], DeliveryStatus]:
     """Of an unsettled message's rows, those of which the backlog's reader has to do nothing: over, or their lane's business."""
-    under_way = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
-    return {(row.destination, row.part): row.status for row in rows if row.status not in under_way or row.code in (WAITS, RELEASED)}
+    return {(row.destination, row.part): row.status for row in rows if row.status not in UNDER_WAY or row.code in SET_DOWN}

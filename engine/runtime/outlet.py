@@ -15,7 +15,7 @@ from engine.events import Events, Fault, Held
 from engine.runtime.backlog import BYTES, Backlog, Unsettled
 from engine.runtime.delivery import Delivering, World
 from engine.runtime.dispatch import Dispatch
-from engine.runtime.in_hand import RELEASED, Delivery, Hands, InHand, closed
+from engine.runtime.in_hand import FORCED, RELEASED, Delivery, Hands, InHand, closed
 from engine.runtime.lanes import Lane
 from engine.runtime.parking import Parking
 from engine.runtime.plan import Plan
@@ -52,7 +52,6 @@ class Outlet:
         self._started = False
         self.backlog = Backlog(hands, world.loop, self)
         self.parking = Parking(delivering, hands, settling, store, events, self._bring, world.now)
-        self.forced: set[tuple[int, int]] = set()  # held, and sent all the same because a person said so
         delivering.on_over, delivering.on_dead = self._over, self.parking.dead
 
     # -- what there is to send
@@ -147,8 +146,7 @@ class Outlet:
         if delivery is None:  # the version of the day cannot be run any more
             await self._given_up(hand, row, plan)
             return None
-        if (message.id, row.part) in self.forced:
-            self.forced.discard((message.id, row.part))
+        if row.code == FORCED:
             delivery.hold, delivery.forced = "", True
             document = delivery.document
             delivery.document = replace(document, parts=tuple([replace(part, hold="") for part in document.parts]))
@@ -173,10 +171,8 @@ class Outlet:
     async def decide(self, row: DeliveryRow, message: MessageRow, again: bool, force: bool) -> None:
         """Send a dead letter (or an unsure or held delivery) again, or dismiss it.  `force`: also what may not leave as it is."""
         status = D.QUEUED if again else D.DISMISSED
-        reason = "a person sends it again" if again else "a person dismissed it"
-        changed = replace(row, status=status, attempts=0, next_try=0.0, code=RELEASED if again else "dismissed", reason=reason, changed=self._now())
-        if again and force:
-            self.forced.add((row.message_id, row.part))
+        code, reason = (FORCED if force else RELEASED, "a person sends it again") if again else ("dismissed", "a person dismissed it")
+        changed = replace(row, status=status, attempts=0, next_try=0.0, code=code, reason=reason, changed=self._now())
         hand = self._hands.by_id.get(row.message_id)
         if hand is not None:
             hand.statuses[self.name, row.part] = status

@@ -15,7 +15,7 @@ from functools import partial
 
 from engine.events import Events, Unsure
 from engine.runtime.delivery import Delivering
-from engine.runtime.in_hand import RELEASED, WAITS, Delivery, Hands
+from engine.runtime.in_hand import FORCED, SET_DOWN, WAITS, Delivery, Hands
 from engine.runtime.lanes import Lane
 from engine.runtime.settling import Settling
 from engine.store.contract import Store
@@ -161,7 +161,7 @@ class Parking:
                 self._parked.setdefault(row.lane, _Parked()).blockers.add((row.message_id, row.part))
         heads = []
         async for row in self._rows((D.QUEUED,)):
-            if row.code in (WAITS, RELEASED) or not await self._unsettled(row.message_id):
+            if row.code in SET_DOWN or not await self._unsettled(row.message_id):
                 self._parked.setdefault(row.lane, _Parked())
             else:
                 heads.append(row)  # waits for its own time, before the others of its lane; the backlog brings it
@@ -193,7 +193,8 @@ class Parking:
                 return
 
     async def _unsure(self, row: DeliveryRow, resend: bool) -> None:
-        status, code, reason = (D.QUEUED, "resent", "") if resend else (D.UNSURE, "unsure", "the engine stopped while it was being sent")
+        again = FORCED if row.code == FORCED else "resent"
+        status, code, reason = (D.QUEUED, again, "") if resend else (D.UNSURE, "unsure", "the engine stopped while it was being sent")
         changed = replace(row, status=status, code=code, reason=reason, changed=self._now())
         await self._settling.settle(Settlement(row.message_id, None, (changed,)))
         if not resend:
