@@ -2,12 +2,12 @@
 
 When an awaited write returns, it is durable.  Writes are grouped: what arrives while a commit runs shares the next one.
 `receive` and `settle` take charge at once, in the order they are called; what they return may be awaited later, or by
-others.  A destination in `register`, `recall`, `forget` and in a Settlement is any name its caller keeps to.
+others.  A destination in `register`, `recall` and in a Settlement is any name its caller keeps to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from engine.store.records import (
@@ -49,5 +49,4 @@ class Store(Protocol):
     async def keep_version(self, version: ChannelVersion) -> None: ...
     async def version(self, digest: str) -> ChannelVersion | None: ...
     async def leftovers(self, channel: str) -> Mapping[str, int]: ...  # path without occurrences -> how often
-    async def forget(self, destination: str, criteria: Iterable[str]) -> None: ...  # learned references that proved wrong
     async def close(self) -> None: ...

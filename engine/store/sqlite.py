@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -138,16 +138,6 @@ class SqliteStore:
     async def leftovers(self, channel: str) -> Mapping[str, int]:
         """Path -> how often no rule read it."""
         return self._reader.leftovers(channel)
-
-    async def forget(self, destination: str, criteria: Iterable[str]) -> None:
-        """Unlearn references."""
-        wanted = tuple(criteria)
-
-        def unlearn(writer: Writer) -> None:
-            number = writer.names.number(destination)
-            writer.executemany(STATEMENTS["unlearn"], [(number, criterion) for criterion in wanted])
-
-        await self._submit(unlearn)
 
     async def attachment_count(self) -> int:
         """How many attachments are kept."""

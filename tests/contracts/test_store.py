@@ -309,14 +309,14 @@ def test_the_register_tells_the_last_thing_said(play: Play) -> None:
     play(scene)
 
 
-def test_references_are_unlearned(play: Play) -> None:
-    """A reference that proved wrong is forgotten at that destination, and nothing else."""
+def test_references_are_learned_anew(play: Play) -> None:
+    """A reference that proved wrong gives way to another, or to none, at that destination, and nothing else does."""
 
     async def scene(store: SqliteStore) -> None:
         id = (await store.receive(arrival())).id
         await store.settle(Settlement(id, learned={"one": {"a": "P/1", "b": "P/2"}, "two": {"a": "P/3"}}))
-        await store.forget("one", ["a", "unknown"])
-        assert await store.recall("one", ["a", "b"]) == {"b": "P/2"}
+        await store.settle(Settlement(id, learned={"one": {"a": ""}}))
+        assert await store.recall("one", ["a", "b"]) == {"a": "", "b": "P/2"}
         assert await store.recall("two", ["a"]) == {"a": "P/3"}
 
     play(scene)

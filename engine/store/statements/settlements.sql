@@ -51,10 +51,6 @@ ON CONFLICT (destination, key) DO UPDATE SET
 INSERT INTO learned (destination, criterion, reference) VALUES (?, ?, ?)
 ON CONFLICT (destination, criterion) DO UPDATE SET reference = excluded.reference;
 
--- name: unlearn
--- A reference that proved wrong.
-DELETE FROM learned WHERE destination = ? AND criterion = ?;
-
 -- name: count_messages
 -- A channel's messages of one status, more or fewer than before.
 INSERT INTO counts (channel, status, messages) VALUES (?, ?, ?)
