@@ -12,15 +12,16 @@ from operator import itemgetter, or_
 from transforms.mapping.conversion import NULL, Conversion
 
 
-_Unread = tuple[tuple[int, ...], Callable[[list[str]], object]]
+_Unread = tuple[tuple[int, ...], Callable[[list[str]], object], object]
 _unread: dict[int, _Unread] = {}
 _KEPT = 100_000
 
 
 def _fields_unread(mask: int, length: int) -> _Unread:
-    """The fields of a row of `length` that `mask` does not have, and what takes them out of a row all at once."""
-    fields = tuple(number for number in range(1, length) if not mask >> number & 1) or (0, 0)
-    unread = (fields, itemgetter(*fields, fields[0])) if fields[0] else ((), _nothing)
+    """The fields of a row of `length` that `mask` does not have, what takes them out of a row all at once, and what that gives of an empty row."""
+    fields = tuple(number for number in range(1, length) if not mask >> number & 1)
+    taken: Callable[[list[str]], object] = itemgetter(*fields) if fields else _nothing
+    unread = (fields, taken, taken([""] * length))
     if len(_unread) < _KEPT:
         _unread[mask << 10 | length] = unread
     return unread
@@ -43,8 +44,8 @@ def left_over(conversion: Conversion, always: tuple[int, ...]) -> tuple[str, ...
     known = _unread
     position = 0
     for mask, row, length in zip(map(or_, used, always), rows, conversion.lengths):
-        fields, taken = known.get(mask << 10 | length) or _fields_unread(mask, length)
-        if any(taken(row)):
+        fields, taken, empty = known.get(mask << 10 | length) or _fields_unread(mask, length)
+        if taken(row) != empty:
             found += [(position, number, 0, 0) for number in fields if row[number] and row[number] != NULL]
         position += 1
     if not found:

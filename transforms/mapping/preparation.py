@@ -34,14 +34,15 @@ class Preparation:
         repeated = {index for index, _ in self._repeats}
         return tuple(() if index in repeated else steps for index, steps in enumerate(plan.steps))
 
-    def __call__(self, conversion: Conversion, plan: Plan, usual: tuple[tuple[Any, ...], ...], watch: tuple[int, ...]) -> Steps:
+    def __call__(self, conversion: Conversion, plan: Plan, usual: tuple[tuple[Any, ...], ...], watch: slice | tuple[int, ...]) -> Steps:
         """The plan's steps, or others where a message asks for it."""
         rows, repetition = conversion.rows, conversion.repetition
         conversion.followers = {}
-        texts = [row for each in watch if (row := rows[each])[2] in TEXTS or not row[5] or repetition in row[5] or row[11] == "U"]
-        conversion.odd = bool(texts)
+        results = rows[watch] if type(watch) is slice else [rows[each] for each in watch]
+        kinds = {row[2] for row in results}
+        odd = [row for row in results if not (text := row[5]) or repetition in text or row[11] == "U"]
+        texts = conversion.odd = bool(odd) or not kinds.isdisjoint(TEXTS)
         steps = list(plan.steps if texts else usual)
-        kinds = {rows[each][2] for each in watch}
         if conversion.component not in "".join(kinds):
             for index, wanted in self._typed:
                 if kinds.isdisjoint(wanted):

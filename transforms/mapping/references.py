@@ -49,17 +49,15 @@ def contain(home: dict[str, Any], resource: dict[str, Any]) -> None:
     inside = home.get("contained")
     if inside is None:
         inside = home["contained"] = []
-    if nested := resource.get("contained"):
-        resource = {key: value for key, value in resource.items() if key != "contained"}
-        for each in nested:
+    own = resource["id"]
+    for each in inside:
+        if each["id"] == own:
+            return
+    if "contained" in resource:
+        for each in resource["contained"]:
             contain(home, each)
-    if labels := resource.get("meta", {}).get("security"):
-        resource = {key: value for key, value in resource.items() if key != "meta"}
-        meta = home.get("meta", {})
-        own = meta.get("security", [])
-        home["meta"] = {**meta, "security": [*own, *(each for each in labels if each not in own)]}
-    if all(each["id"] != resource["id"] for each in inside):
-        inside.append(resource)
+        resource = {key: value for key, value in resource.items() if key != "contained"}
+    inside.append(resource)
 
 
 def share(resource: dict[str, Any], name: Callable[[str], str]) -> Shared:

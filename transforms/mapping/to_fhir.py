@@ -60,7 +60,7 @@ class _Planned:
     usual: tuple[tuple[Any, ...], ...]  # its steps where nothing repeats
     pads: tuple[list[str], ...]
     deviations: tuple[Note, ...]
-    watch: tuple[int, ...]
+    watch: slice | tuple[int, ...]  # where the OBX stand
     always: tuple[int, ...]
 
 
@@ -200,7 +200,9 @@ class Converter:
         names = key[1]
         plan = make_plan(names, self._arrange(tree, self.options.obx_after_spm), self.module.sites, self.map.part)
         pads = tuple([""] * (self.module.widest.get(name, 0) + 1) for name in names)
-        watch = tuple(index for index, name in enumerate(names) if name == "OBX")
+        results = tuple(index for index, name in enumerate(names) if name == "OBX")
+        together = bool(results) and results[-1] - results[0] + 1 == len(results)
+        watch = slice(results[0], results[-1] + 1) if together else results
         always = tuple(self._always.get(name, 0) for name in names)
         planned = _Planned(plan, self._preparation.usual(plan), pads, tuple(tree.deviations), watch, always)
         if len(self._plans) >= PLANS:
