@@ -37,8 +37,8 @@ async def show(store: Store, id: int) -> dict:
     answers = [text.decode("utf-8", "replace") for text in row.answer.contents] if row.answer else []
     return summary(row) | {
         "version": row.version, "peer": row.peer, "replay_of": row.replay_of or None, "sender": row.keys.sender,
-        "patients": list(row.keys.patients), "orders": list(row.keys.orders),
-        "answers": answers, "content_base64": base64.b64encode(row.content).decode(), "deliveries": [_delivery(each) for each in deliveries],
+        "patients": list(row.keys.patients), "orders": list(row.keys.orders), "answers": answers,
+        "content_base64": base64.b64encode(row.content).decode(), "deliveries": [_delivery(each) for each in deliveries],
     }  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
@@ -14,16 +15,15 @@ import click
 from engine.cli.files import NAMED, messages, written
 from engine.cli.output import emit, legible, progress, say
 from transforms.declaration.suggestions import did_you_mean
-from transforms.document import Document
 from transforms.errors import MessageError
 from transforms.fhir import outcome
-from transforms.fhir.serialization import dumps
+from transforms.fhir.serialization import dumps, dumps_pretty
 from transforms.fhir.validation import validate
 from transforms.hl7.message import parse
 from transforms.pipeline import Filtered
 
 if TYPE_CHECKING:
-    from engine.cli.converters import Convert, Explained
+    from engine.cli.converters import Convert
 
 
 def _zone(context: click.Context, option: click.Parameter, name: str) -> str:
@@ -38,10 +38,19 @@ def _base(context: click.Context, option: click.Parameter, uri: str) -> str:
     return uri.rstrip("/")
 
 
+def _moment(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise click.BadParameter("should be a date or time such as 2026-03-14T10:30:00Z") from None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 @click.command(epilog="Example: flue convert --ledger results/*.hl7")
 @click.argument("files", nargs=-1, required=True, type=NAMED)
 @click.option("--explain", is_flag=True, help="Print, for each element, the rule, file and line that wrote it, and the fields it read.")
 @click.option("--ledger", is_flag=True, help="Print each non-empty field that no rule read or dropped.")
+@click.option("--pretty", is_flag=True, help="Indent bundles for eyes, instead of one a line.")
 @click.option("--map", "map_name", default="auto", show_default=True, help="The message map to use; of a channel, its own.")
 @click.option("--zone", default="", callback=_zone, help="IANA time zone of times without an offset, such as Europe/Zurich.")
 @click.option("--identity-base", default="", callback=_base, help="URI prefix for identifier systems that the message does not give.")
@@ -50,9 +59,9 @@ def _base(context: click.Context, option: click.Parameter, uri: str) -> str:
 )
 @click.option("--channel", default="", help="Which channel of --conf, where there are several.")
 @click.option("--destination", default="", help="Which destination of the channel; default: the first that gets FHIR.")
-@click.option("--received", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]), help="When it counts as received; default: the file's time.")  # fmt: skip
+@click.option("--received", callback=_moment, help="When it counts as received (ISO 8601); default: the file's time.")
 def command(
-    files: tuple[Path, ...], explain: bool, ledger: bool, map_name: str, zone: str, identity_base: str,
+    files: tuple[Path, ...], explain: bool, ledger: bool, pretty: bool, map_name: str, zone: str, identity_base: str,
     conf: Path | None, channel: str, destination: str, received: datetime | None,
 ) -> None:  # fmt: skip
     """Convert the HL7 v2 messages in FILES (- is standard input) and print a Bundle for each, one a line.
@@ -70,15 +79,13 @@ def command(
         raise click.UsageError("--channel and --destination are for --conf")
     overrides = Overrides(zone, identity_base)
     convert: Convert = of_channel(conf, channel, destination, overrides) if conf else OfMap(map_name, overrides)
+    tell = _explain if explain else _ledger if ledger else partial(_print, dumps_pretty if pretty else dumps)
     failed = 0
     for file in progress(files, "converting"):
-        moment = received.astimezone(UTC) if received and received.tzinfo else received.replace(tzinfo=UTC) if received else written(file)
+        moment = received.astimezone(UTC) if received else written(file)
         for _, content in messages([file]):
             try:
-                if explain:
-                    _explain(content, convert.explain(content, moment), file)
-                else:
-                    _print(convert(content, moment), ledger, file)
+                tell(convert, content, moment, file)
             except MessageError as error:
                 failed += 1
                 emit(dumps(outcome.of_error(error)))
@@ -86,41 +93,43 @@ def command(
     sys.exit(1 if failed else 0)
 
 
-def _print(made: Document | Filtered, ledger: bool, file: Path) -> None:
+def _print(spelled: Callable[[Any], bytes], convert: Convert, content: bytes, moment: datetime, file: Path) -> None:
+    made = convert(content, moment)
     if isinstance(made, Filtered):
         _say_filtered(made, file)
         return
     body: Any = made.body
-    if ledger:
-        control_id = (body.get("identifier") or {}).get("value", "")
-        _print_lines({"message": control_id, "path": path, "status": "left over"} for path in made.leftover)
-        return
-    emit(dumps(body))
+    emit(spelled(body))
     for hold in sorted({part.hold for part in made.parts if part.hold}):
         say(f"{file}: an engine would hold this: {hold}")
     for issue in validate(body):
         say(f"{file}: an engine would hold this: {issue.place}: {issue.text}")
 
 
-def _explain(content: bytes, found: Explained | Filtered, file: Path) -> None:
+def _ledger(convert: Convert, content: bytes, moment: datetime, file: Path) -> None:
+    made = convert(content, moment)
+    if isinstance(made, Filtered):
+        _say_filtered(made, file)
+    else:
+        _print_lines(content, ({"path": path, "status": "left over"} for path in made.leftover))
+
+
+def _explain(convert: Convert, content: bytes, moment: datetime, file: Path) -> None:
+    found = convert.explain(content, moment)
     if isinstance(found, Filtered):
         _say_filtered(found, file)
     else:
-        control_id = parse(content).get("MSH-10") or ""
-        _print_lines({"message": control_id} | each for each in found)
+        _print_lines(content, found)
+
+
+def _print_lines(content: bytes, rows: Iterable[Mapping[str, Any]]) -> None:
+    control_id = parse(content).get("MSH-10") or ""
+    for row in rows:
+        emit(dumps({"message": control_id} | row))
 
 
 def _say_filtered(made: Filtered, file: Path) -> None:
-    issue = {
-        "severity": "information",
-        "code": "informational",
-        "details": {"text": f"filtered by {made.rule}"},
-        "diagnostics": made.origin,
-    }
+    text = f"filtered by {made.rule}"
+    issue = {"severity": "information", "code": "informational", "details": {"text": text}, "diagnostics": made.origin}
     emit(dumps({"resourceType": "OperationOutcome", "issue": [issue]}))
-    say(f"{file}: filtered by {made.rule} ({made.origin})")
-
-
-def _print_lines(rows: Iterable[Mapping[str, Any]]) -> None:
-    for row in rows:
-        emit(dumps(row))
+    say(f"{file}: {text} ({made.origin})")

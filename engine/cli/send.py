@@ -142,7 +142,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--certificate", type=_FILE, help="With mllps://, our own certificate (PEM), where the receiver asks for one.")
 @click.option("--key", type=_FILE, help="The certificate's key, where it stands in a file of its own.")
 def command(url: str, files: tuple[Path, ...], timeout: float, ca: Path | None, certificate: Path | None, key: Path | None) -> None:
-    """Send FILES (- is standard input) to URL, one message after the other, and print each control id with the code it was answered with."""
+    """Send FILES (- is standard input) to URL, one message after the other, and print each control id with its answer's code."""
     refused = 0
     try:
         line = open_line(url, timeout, _credentials(ca, certificate, key))
