@@ -30,11 +30,11 @@ WHEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
 COUNT = 3
 
 
-def result(number: int) -> str:
-    """A synthetic result, with letters that are not ASCII."""
+def result(number: int, wants: str = "|") -> str:
+    """A synthetic result, with letters that are not ASCII.  `wants`: MSH-15 and 16."""
     return "\r".join(
         (
-            f"MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20260304050607||ORU^R01^ORU_R01|PEER{number:04}|P|2.5.1||||||UNICODE UTF-8",
+            f"MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20260304050607||ORU^R01^ORU_R01|PEER{number:04}|P|2.5.1|||{wants}||UNICODE UTF-8",
             "PID|1||1234567^^^HOSP^MR||Müller^Zoë||19800102|F",
             f"OBR|1|P{number}|F{number}|24323-8^Metabolic panel^LN|||20260304",
             "OBX|1|NM|2345-7^Glucose^LN||95|mg/dL|70-99|N|||F",
@@ -54,6 +54,24 @@ class Engine:
         return Response((acknowledge(message.content, "AA", control_id=f"ACK{len(self.received)}", when=WHEN),))
 
 
+class Later(Engine):
+    """Keeps what comes, and says some time later what it came to; or at once, when both answers leave together."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def receive(self, message: RawMessage) -> Response:
+        response = await super().receive(message)
+        accepted = acknowledge(message.content, "CA", control_id=f"CA{len(self.received)}", when=WHEN)
+        if not self.seconds:
+            return Response((accepted, *response.contents))
+        loop = asyncio.get_running_loop()
+        later = loop.create_future()
+        loop.call_later(self.seconds, later.set_result, response)
+        return Response((accepted,), later)
+
+
 async def listen(runner: Runner, engine: Engine, folder: Path) -> MllpListening:
     return await MllpSource(listen="tcp:0:interface=127.0.0.1").open(runner.surroundings(folder), engine.receive)
 
@@ -66,10 +84,10 @@ async def run(runner: Runner, command: Sequence[str], environment: Mapping[str, 
     return str(done.stdout)
 
 
-def write_messages(folder: Path) -> list[str]:
+def write_messages(folder: Path, wants: str = "|") -> list[str]:
     files = [folder / f"{number}.hl7" for number in range(COUNT)]
     for number, file in enumerate(files):
-        file.write_bytes(result(number).encode())
+        file.write_bytes(result(number, wants).encode())
     return [str(file) for file in files]
 
 
@@ -104,6 +122,25 @@ def test_node_clients_are_answered(runner: Runner, tmp_path: Path, peer: str) ->
     runner.run(journey(), timeout=90)
 
 
+@pytest.mark.parametrize(("peer", "codes"), [("node-hl7-client", ["CA", "AA"]), ("@medplum/hl7", ["AA"])])
+@pytest.mark.parametrize("seconds", [0.05, 0.0])
+def test_node_clients_in_enhanced_mode(runner: Runner, tmp_path: Path, peer: str, codes: list[str], seconds: float) -> None:
+    """One sees both acknowledgments, the other passes over the first and waits for the application's; both go on after it."""
+
+    async def journey() -> None:
+        engine = Later(seconds)
+        listening = await listen(runner, engine, tmp_path)
+        command, environment = peers.node(peer, "mllp_send.cjs", peer, str(listening.port), *write_messages(tmp_path, "AL|AL"))
+        answers = [json.loads(line) for line in (await run(runner, command, environment)).splitlines()]
+        assert [(parse(each.encode()).get("MSA-1"), parse(each.encode()).get("MSA-2")) for each in answers] == [
+            (code, f"PEER{number:04}") for number in range(COUNT) for code in codes
+        ]
+        assert_received(engine)
+        await listening.close()
+
+    runner.run(journey(), timeout=90)
+
+
 @pytest.mark.parametrize("ends", ["\r", "\n", "\r\n"])
 def test_mllp_send_of_python_hl7(runner: Runner, tmp_path: Path, ends: str) -> None:
     """Its command line, with files as they lie about."""
@@ -117,6 +154,29 @@ def test_mllp_send_of_python_hl7(runner: Runner, tmp_path: Path, ends: str) -> N
         printed = await run(runner, command)
         assert printed.count("MSA|AA|PEER") == COUNT
         assert_received(engine)
+        await listening.close()
+
+    runner.run(journey(), timeout=90)
+
+
+def test_the_asyncio_client_of_python_hl7_in_enhanced_mode(runner: Runner, tmp_path: Path) -> None:
+    """It sends the next after each commit acknowledgment; the application's follow."""
+
+    async def journey() -> None:
+        engine = Later(0.2)
+        listening = await listen(runner, engine, tmp_path)
+        reader, writer = await open_hl7_connection("127.0.0.1", listening.port, encoding="utf-8")
+        answers = []
+        for number in range(COUNT):
+            writer.writemessage(hl7.parse(result(number, "AL|AL")))
+            await writer.drain()
+            answers.append(await reader.readmessage())
+        answers += [await reader.readmessage() for _ in range(COUNT)]
+        assert [(str(each.segment("MSA")[1]), str(each.segment("MSA")[2])) for each in answers] == [
+            (code, f"PEER{number:04}") for code in ("CA", "AA") for number in range(COUNT)
+        ]
+        assert_received(engine)
+        writer.close()
         await listening.close()
 
     runner.run(journey(), timeout=90)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis.strategies import DataObject, booleans, integers, lists, sampled_from
 from hypothesis.strategies import data as draws
 
-from channels.mllp.conversation import SILENCE, Begun, Conversation, Counts
+from channels.mllp.conversation import FOLLOWING, SILENCE, Begun, Conversation, Counts
 from channels.mllp.framing import frame
 
 pieces = sampled_from([b"\x0b", b"\x1c", b"\r", b"\x1c\r", b"\x00", b"a", b"MSH|", frame(b"one"), frame(b"two")])
@@ -134,6 +134,42 @@ def test_behind_an_answer_that_failed_none_is_written() -> None:
         written = talk.answered(ticket, None if ticket == 1 else (b"AA",), 2.0)
         assert written == ((b"AA",) if ticket == 0 else ())
     assert talk.finished
+
+
+def test_what_could_not_be_written_behind_it_is_known() -> None:
+    """So that somebody can be told that these answers were not given."""
+    talk = conversation()
+    talk.receive(frame(b"one") + frame(b"two") + frame(b"three"), 1.0)
+    assert talk.answered(2, (b"AA",), 2.0) == () and talk.answered(1, (b"AE", b"AA"), 2.0) == ()
+    talk.answered(0, None, 2.0)
+    assert talk.mute and talk.unwritten == [b"AE", b"AA", b"AA"]
+
+
+def test_what_follows_an_answer_keeps_the_connection_and_holds_up_nothing() -> None:
+    """An application acknowledgment may come long after the commit acknowledgment; until then nobody hangs up, or is idle."""
+    talk = conversation(outstanding=1)
+    assert len(talk.receive(frame(b"one"), 1.0)) == 1
+    assert talk.answered(0, (b"CA",), 2.0) == (b"CA",)
+    talk.follow()
+    assert len(talk.receive(frame(b"two"), 3.0)) == 1
+    assert talk.answered(1, (b"CA",), 3.0) == (b"CA",)
+    assert not talk.is_idle(1000.0, 60.0)
+    talk.end(1000.0)
+    assert not talk.finished
+    talk.followed(1000.0)
+    assert talk.finished and not talk.is_idle(1059.0, 60.0) and talk.is_idle(1060.0, 60.0)
+
+
+def test_not_too_much_is_awaited() -> None:
+    """A sender that is told CA for everything, and waits for what it came to, is slowed in the end."""
+    talk = conversation()
+    for _ in range(FOLLOWING):
+        (begun,) = talk.receive(frame(b"one"), 1.0)
+        talk.answered(begun.ticket, (b"CA",), 1.0)
+        talk.follow()
+    assert not talk.wants_more and talk.receive(frame(b"two"), 2.0) == []
+    talk.followed(3.0)
+    assert [each.content for each in talk.begin()] == [b"two"]
 
 
 def test_leaving_answers_what_is_in_hand_only() -> None:

@@ -311,6 +311,116 @@ async def test_closing_can_be_cut_short() -> None:
     assert wire.aborted and engine.answers[0].cancelled()
 
 
+class Owing(Engine):
+    """Accepts at once, and says later what it came to."""
+
+    def __init__(self) -> None:
+        super().__init__(at_once=False)
+        self.later: list[asyncio.Future[Response]] = []
+        self.lost: list[bytes] = []
+
+    def response(self, content: bytes, later: bool = False) -> Response:
+        """An answer that is remembered when it is lost; with `later`, another follows it."""
+        if later:
+            self.later.append(asyncio.get_running_loop().create_future())
+        return Response((content,), self.later[-1] if later else None, lambda: self.lost.append(content))
+
+    async def receive(self, message: RawMessage) -> Response:
+        if message.content[:1].isdigit():  # original mode
+            return await super().receive(message)
+        return self.response(b"CA " + message.content, later=True)
+
+
+@on_a_loop
+async def test_what_follows_an_answer_is_written_when_it_is_known() -> None:
+    """Commit acknowledgments at once, in order; each application acknowledgment when it is there; the next message waits for neither."""
+    engine = Owing()
+    protocol, wire = Bench(engine, outstanding=1).connect()
+    protocol.dataReceived(frame(b"one") + frame(b"two"))
+    await turns()
+    protocol.dataReceived(frame(b"three"))
+    await turns()
+    assert wire.written() == b"".join(frame(b"CA " + each) for each in (b"one", b"two", b"three"))
+    for number in (1, 0, 2):
+        engine.later[number].set_result(engine.response(b"AA %d" % number))
+        await turns()
+        assert wire.written() == frame(b"AA %d" % number)
+    assert engine.lost == []
+
+
+@on_a_loop
+async def test_what_follows_an_answer_never_overtakes_it() -> None:
+    """A commit acknowledgment that waits for its turn comes before the application's, however early that is known."""
+    engine = Owing()
+    protocol, wire = Bench(engine).connect()
+    protocol.dataReceived(frame(b"1") + frame(b"two"))
+    await turns()
+    engine.later[0].set_result(engine.response(b"AA two"))
+    await turns()
+    assert wire.written() == b""
+    engine.answers[0].set_result(Response((b"AA 1",)))
+    await turns()
+    assert wire.written() == frame(b"AA 1") + frame(b"CA two") + frame(b"AA two")
+
+
+@on_a_loop
+async def test_closing_waits_for_what_follows() -> None:
+    """The sender gets its application acknowledgment before the connection ends; when that takes too long, the engine is told."""
+    engine = Owing()
+    bench = Bench(engine)
+    (one, wire), (two, wire2) = bench.connect(), bench.connect()
+    one.dataReceived(frame(b"one"))
+    two.dataReceived(frame(b"two"))
+    await turns()
+    closing = asyncio.ensure_future(bench.listening.close())
+    await turns()
+    assert not wire.closed
+    engine.later[0].set_result(engine.response(b"AA"))
+    await asyncio.sleep(0.01)
+    assert wire.written() == frame(b"CA one") + frame(b"AA") and wire.closed and not wire2.closed
+    closing.cancel()
+    await turns()
+    assert wire2.aborted and engine.later[1].cancelled()
+
+
+@on_a_loop
+async def test_an_answer_whose_sender_has_gone_is_lost() -> None:
+    """The engine is told of each, when it is known; it goes on working until then."""
+    engine = Owing()
+    bench = Bench(engine)
+    protocol, _ = bench.connect()
+    protocol.dataReceived(frame(b"1") + frame(b"two"))
+    await turns()
+    protocol.connectionLost()
+    assert bench.listening.protocols
+    engine.answers[0].set_result(engine.response(b"AA 1"))
+    await turns()
+    assert engine.lost == [b"AA 1", b"CA two"] and bench.listening.protocols
+    engine.later[0].set_result(Response())  # nothing is owed after all
+    await turns()
+    assert engine.lost == [b"AA 1", b"CA two"] and not bench.listening.protocols
+    assert bench.listening.unanswered == 2
+
+
+@on_a_loop
+async def test_answers_behind_a_hole_are_lost() -> None:
+    """They are not written, and what was to follow them neither."""
+    engine = Owing()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    bench = Bench(engine)
+    protocol, wire = bench.connect()
+    protocol.dataReceived(frame(b"1") + frame(b"two"))
+    await turns()
+    engine.answers[0].set_exception(ZeroDivisionError())
+    await asyncio.sleep(0.01)
+    assert wire.closed and wire.written() == b"" and engine.lost == [b"CA two"]
+    engine.later[0].set_result(engine.response(b"AA two"))
+    protocol.connectionLost()
+    await turns()
+    assert engine.lost == [b"CA two", b"AA two"] and not bench.listening.protocols
+    gc.collect()
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -489,3 +599,32 @@ def test_tls(runner: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 
     runner.run(conversation())
     assert "did not return a certificate" in caplog.text
+
+
+@pytest.mark.parametrize("close", ["with a FIN", "with a reset", "one half"])
+def test_who_does_not_wait_for_what_follows(runner: Runner, tmp_path: Path, close: str) -> None:
+    """A sender that hangs up after its commit acknowledgment is found out, however it closes; one that only stops sending gets the other."""
+
+    async def conversation() -> None:
+        engine = Owing()
+        listening = await MllpSource(listen=LOOPBACK).open(runner.surroundings(tmp_path), engine.receive)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
+        writer.write(frame(b"one"))
+        assert await reader.readuntil(b"\x1c\r") == frame(b"CA one")
+        if close == "one half":
+            writer.write_eof()
+        elif close == "with a FIN":
+            writer.close()
+        else:
+            writer.transport.abort()
+        await asyncio.sleep(0.05)
+        engine.later[0].set_result(engine.response(b"AA one"))
+        if close == "one half":
+            assert await reader.read() == frame(b"AA one")
+            writer.close()
+        while listening.protocols:
+            await asyncio.sleep(0.01)
+        assert engine.lost == ([] if close == "one half" else [b"AA one"])
+        await listening.close()
+
+    runner.run(conversation())

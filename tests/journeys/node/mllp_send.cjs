@@ -1,10 +1,11 @@
 // node mllp_send.cjs PEER PORT FILE…: sends the message in each file, one after the other on one connection, as PEER does it.
-// Prints the acknowledgments, each a JSON string on a line of its own.
+// Prints the acknowledgments, each a JSON string on a line of its own; where a message asks for two, the next goes out after the second.
 const fs = require("node:fs");
 
 const [peer, port, ...files] = process.argv.slice(2);
 const messages = files.map((file) => fs.readFileSync(file, "utf8").trim().replace(/\r?\n/g, "\r"));
 const tell = (acknowledgment) => console.log(JSON.stringify(acknowledgment.toString()));
+const isLast = (text, acknowledgment) => text.split("|")[15] !== "AL" || !acknowledgment.toString().includes("MSA|CA");
 
 const peers = {
   "node-hl7-client": async () => {
@@ -14,9 +15,14 @@ const peers = {
       arrived(answer.getMessage()),
     );
     for (const text of messages) {
-      const answer = new Promise((resolve) => (arrived = resolve));
+      const last = new Promise((resolve) => {
+        arrived = (answer) => {
+          tell(answer);
+          if (isLast(text, answer)) resolve();
+        };
+      });
       await connection.sendMessage(new Message({ text }));
-      tell(await answer);
+      await last;
     }
     await connection.close();
   },
