@@ -102,6 +102,7 @@ class Conversion(Reading):
 
     def left(self, what: int | str) -> None:
         """Say what a value does not carry: a component (its number), or the field a `with:` value was read from (`unit`, `address.8`)."""
+        what = self._standing_at(what)
         self.remarks.append(("left", what, ""))
         position, line = self._standing()
         if line is None:

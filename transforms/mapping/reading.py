@@ -7,6 +7,8 @@ A Reading serves one message.  Whatever it says of the sender is the same for al
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from transforms.document import Context, Note
 from transforms.hl7.delimiters import Delimiters
@@ -30,7 +32,7 @@ class Reading:
 
     __slots__ = (
         "delimiters", "component", "subcomponent", "repetition", "escape", "codec",
-        "context", "options", "sender", "version", "offset", "zone", "notes", "remarks",
+        "context", "options", "sender", "version", "offset", "zone", "notes", "remarks", "_at",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +56,7 @@ class Reading:
         self.offset = offset  # MSH-7's own, such as `+0100`; '' if it has none
         self.zone = zone  # the channel's IANA zone where it agrees with `offset` (rule 15), else ''
         self.codec = codec  # the message's own, for `\\X..\\`
+        self._at: int | str = 0
         self.notes: list[Note] = []
         self.remarks: list[tuple[str, str | int, str]] = []  # what functions said, to be said again with a kept value
 
@@ -84,4 +87,20 @@ class Reading:
 
     def left(self, what: int | str) -> None:
         """Say what a value does not carry: a component of the text (its number), or the field a `with:` value (its name) was read from."""
-        self.remarks.append(("left", what, ""))
+        self.remarks.append(("left", self._standing_at(what), ""))
+
+    @contextmanager
+    def reading_at(self, place: int | str) -> Iterator[None]:
+        """While what stands elsewhere is converted: in a component of the text (its number), or in a field a `with:` value names."""
+        around = self._at
+        self._at = self._standing_at(place)
+        try:
+            yield
+        finally:
+            self._at = around
+
+    def _standing_at(self, what: int | str) -> int | str:
+        """A component of what is read elsewhere, said of the text or field it stands in."""
+        if not self._at or isinstance(what, str):
+            return what
+        return self._at if isinstance(self._at, int) or "." in self._at else f"{self._at}.{what}"

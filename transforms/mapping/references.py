@@ -57,6 +57,11 @@ def contain(home: dict[str, Any], resource: dict[str, Any]) -> None:
         for each in resource["contained"]:
             contain(home, each)
         resource = {key: value for key, value in resource.items() if key != "contained"}
+    if labels := resource.get("meta", {}).get("security"):  # what is contained has none of its own (dom-5)
+        resource = {key: value for key, value in resource.items() if key != "meta"}
+        meta = home.get("meta", {})
+        said = meta.get("security", [])
+        home["meta"] = {**meta, "security": [*said, *(each for each in labels if each not in said)]}
     inside.append(resource)
 
 

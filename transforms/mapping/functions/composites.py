@@ -66,10 +66,5 @@ def apart(place: int | str, convert: Callable[[], T], r: Reading) -> T:
 
     What is left of that is told to the ledger as left there.
     """
-    before = len(r.remarks)
-    value = convert()
-    for index in range(before, len(r.remarks)):
-        kind, what, said = r.remarks[index]
-        if kind == "left" and isinstance(what, int):
-            r.remarks[index] = kind, place if isinstance(place, int) else f"{place}.{what}", said
-    return value
+    with r.reading_at(place):
+        return convert()
