@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from channels.message import RawMessage
 from engine.runtime.intake import PROBLEMS
 from tests.engine.runtime.stage import CHANNEL, FAILING, REFUSED, SENT, Stage, oru
 from transforms.hl7.acknowledgment import read_acknowledgment
@@ -192,31 +193,6 @@ def test_a_store_that_takes_nothing(stage: SetStage) -> None:
     assert lab.statuses() == ["sent", "sent"] and sorted(lab.receiver().taken) == ["M0", "M1"]
 
 
-@pytest.mark.parametrize(
-    ("msh15", "msh16", "codes"),
-    [
-        ("", "", ["AA"]),
-        ('""', '""', ["AA"]),
-        ("AL", "NE", ["CA"]),
-        ("AL", "", ["CA"]),
-        ("AL", "AL", ["CA", "AA"]),
-        ("NE", "AL", ["AA"]),
-        ("NE", "NE", []),
-        ("ER", "SU", ["AA"]),
-        ("ER", "ER", []),
-    ],
-)
-def test_enhanced_mode(stage: SetStage, msh15: str, msh16: str, codes: list[str]) -> None:
-    """Which acknowledgments MSH-15 and MSH-16 ask for; each has a control id of its own."""
-    lab = stage()
-    (response,) = lab.responses(oru("M1", msh15=msh15, msh16=msh16))
-    acknowledgments = [read_acknowledgment(content) for content in response.contents]
-    assert [each.code for each in acknowledgments] == codes
-    assert len({each.own_control_id for each in acknowledgments}) == len(codes)
-    lab.wait(1)
-    assert lab.statuses() == ["sent"]
-
-
 WHEN_DELIVERED = CHANNEL + "acknowledge: when_delivered\n"
 
 
@@ -239,6 +215,16 @@ def test_when_delivered_is_late(stage: SetStage) -> None:
     lab.engine.start_destination("lab", "repository")
     lab.wait(1)
     assert lab.send(oru("M1")) == ["AA"] and lab.receiver().sent == ["M1"]
+
+
+def test_answer_within_counts_from_the_frame(stage: SetStage) -> None:
+    """However long keeping the message took."""
+    lab = stage(WHEN_DELIVERED + "answer_within: 5s\n")
+    lab.engine.pause_destination("lab", "repository")
+    began = lab.now()
+    receive = lab.doors["door"].receive
+    lab.wait(3)
+    assert lab.code(lab.do(receive(RawMessage(oru("M1"), began)))) == "AE" and lab.now() - began == pytest.approx(5)
 
 
 def test_when_stored(stage: SetStage) -> None:

@@ -103,6 +103,36 @@ def test_died_while_sending_and_told_to_resend(stage: SetStage) -> None:
     assert lab.receiver().sent == ["A0", "A0", "A1"] and lab.statuses() == ["sent", "sent"]
 
 
+RESENT = ONCE.replace("staged_once: {}", "staged_once: {}, on_unsure: resend")
+
+
+@pytest.mark.parametrize("channel", [CHANNEL, ONCE, RESENT])
+@pytest.mark.parametrize("answer", [FAILING, COUNTED, None], ids=["receiver down", "message fails", "killed while sending"])
+def test_what_a_person_wants_sent_as_it_is(stage: SetStage, channel: str, answer: Outcome | None) -> None:
+    """A held delivery that was forced stays so across any number of crashes and failed attempts, until it is over."""
+    lab = stage(channel + "transform: [go_wrong]\n")
+    lab.send(oru("M0", how="hold"), oru("M1", how="hold"))
+    lab.wait(1)
+
+    async def never(outgoing: Outgoing) -> Outcome:
+        return await asyncio.Event().wait()
+
+    lab.receiver().answer = (lambda outgoing: answer) if answer else never
+    lab.do(lab.engine.retry(1, force=True))
+    for _ in range(2):
+        lab.wait(0.5)
+        lab.restart()
+    lab.wait(0.5)
+    lab.receiver().answer = lambda outgoing: SENT
+    lab.restart()
+    lab.wait(200)
+    if answer is None and channel is ONCE:
+        assert lab.statuses() == ["held", "held"] and lab.do(lab.sqlite.deliveries(1))[0].status == "unsure"
+        lab.do(lab.engine.retry(1, force=True))
+        lab.wait(1)
+    assert lab.statuses() == ["sent", "held"] and lab.receiver().taken == ["M0"]
+
+
 def test_a_version_of_an_earlier_day(stage: SetStage, tmp_path: Path) -> None:
     """What came in under an earlier version is run by that version after the restart; what comes later by today's."""
     lab = stage(CHANNEL + "transform:\n  - set: { field: PID-8, to: before }\n")
