@@ -144,6 +144,10 @@ class EngineProcess:
             time.sleep(every)
         return found
 
+    def refresh(self) -> None:
+        """Learn where the channels listen, after a reload."""
+        self.ports = {each["name"]: each["port"] for each in self.api("GET", "/v1/channels")["channels"]}
+
     # -- doors
 
     def line(self, channel: str = "lab", timeout: float = 20.0) -> Line:

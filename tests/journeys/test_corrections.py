@@ -261,6 +261,37 @@ def test_the_same_result_in_a_new_message(case: Case) -> None:
     assert len(case.reports()) == 1 and case.listed() == {GLUCOSE, SODIUM}
 
 
+def test_of_two_reports_only_the_older_version_stays_behind(engine: EngineProcess, server: FhirServer) -> None:
+    """One message with a late preliminary of a known report, and a report nobody knew: this one leaves, that one does not."""
+    known, fresh = Case(engine, server), Case(engine, server)
+    known.patient = fresh.patient
+    known.send(obx(GLUCOSE, "96"), at="0900")
+    late = known.message(obx(GLUCOSE, "95", "P"), at="0800", status="P")
+    both = late + (obr(fresh.order, "20260304080000", "F") + "\r" + obx(SODIUM, "140") + "\r").encode()
+    assert known.deliver(both)["status"] == "sent"
+    assert known.results() == {GLUCOSE: ("final", 96), SODIUM: ("final", 140)}
+    assert known.report()["status"] == "final" and fresh.listed() == {SODIUM}
+
+
+def test_a_table_that_grows_doubles_nothing(engine: EngineProcess, server: FhirServer) -> None:
+    """A result is known by the sender's own code: a correction finds it, though the look-up has learned a LOINC code since."""
+    table = engine.folder / "terminology" / "codes.csv"
+    table.parent.mkdir(exist_ok=True)
+    steps = [{"look_up": {"field": "OBX-3", "table": "codes", "to": "loinc"}}, {"map_to_fhir": {"map": "ORU_R01"}}, "validate"]
+    engine.declare(laboratory(server.url, channel="tables", transform=steps))
+    table.write_text("code,to,display\nOTHER,2951-2,Sodium\n")
+    engine.api("POST", "/v1/channels/reload")
+    engine.refresh()
+    case = Case(engine, server, "tables")
+    case.send("OBX||NM|GLU^Glucose^L||95|mmol/L|||||F", at="0800")
+    table.write_text("code,to,display\nOTHER,2951-2,Sodium\nGLU,2345-7,Glucose\n")
+    engine.api("POST", "/v1/channels/reload")
+    case.send("OBX||NM|GLU^Glucose^L||96|mmol/L|||||C", at="0900", status="C")
+    (there,) = server.all("Observation", subject=f"Patient/{case.person()['id']}")
+    assert (there["status"], there["valueQuantity"]["value"]) == ("corrected", 96)
+    assert [(each.get("system"), each["code"]) for each in there["code"]["coding"]] == [(None, "GLU"), ("http://loinc.org", "2345-7")]
+
+
 # --- partial messages
 
 
@@ -470,6 +501,26 @@ def test_many_shared_resources(engine: EngineProcess, server: FhirServer, channe
     assert len(server.all("Encounter", identifier=f"{BASE}/HOSP/HOSP|V{cases[0].order}")) == 1
     for case in cases:
         assert len(server.all("ServiceRequest", identifier=f"{BASE}/HOSP/EHR|P{case.order}")) == 1
+
+
+def test_what_the_receiver_was_told_survives_a_kill(engine: EngineProcess, server: FhirServer) -> None:
+    """After a power cut the register still knows: the old final is superseded, a shorter message is noticed, another patient is held."""
+    case = Case(engine, server)
+    old = case.send(obx(GLUCOSE, "96"), obx(SODIUM, "140"), at="0900")
+    case.send(obx(GLUCOSE, "59", "C"), obx(SODIUM, "140"), at="1000", status="C")
+    again = case.message(obx(GLUCOSE, "59", "C"), obx(SODIUM, "140"), at="1000", status="C")
+    with engine.line(case.channel) as line:
+        answer = line.ask(again)
+    engine.settled()
+    engine.kill()
+    engine.start()
+    with engine.line(case.channel) as line:
+        assert line.ask(again) == answer
+    assert delivery(engine.message(engine.replay(old["id"])[0]))[0] == "superseded"
+    assert delivery(case.send(obx(GLUCOSE, "95", "P"), at="0800", status="P"))[0] == "superseded"
+    assert delivery(case.send(obx(GLUCOSE, "1"), at="1100", patient=case.patient + "8")) == ("held", "identity_conflict")
+    case.send(obx(GLUCOSE, "60", "C"), at="1200", status="C")
+    assert case.results() == {GLUCOSE: ("corrected", 60), SODIUM: ("final", 140)} and case.listed() == {GLUCOSE, SODIUM}
 
 
 def test_nothing_went_wrong_meanwhile(engine: EngineProcess) -> None:

@@ -373,7 +373,7 @@ def test_replay_after_a_table_was_mended(site: EngineProcess) -> None:
     channel["transform"].insert(0, {"look_up": {"field": "OBX-3", "table": "lab_codes", "to": "loinc", "when_missing": "error"}})
     site.declare(channel)
     assert reload(site) == []
-    refresh_ports(site)
+    site.refresh()
     local = good("T1").replace(b"2345-7^Glucose^LN", b"NA^Sodium^L")
     code, id = send_one(site, local, "lab")
     error = site.message(id)["error"]
@@ -408,11 +408,6 @@ def test_a_held_message_leaves_after_the_fix(site: EngineProcess) -> None:
     assert reload(site) == []
     (again,) = site.replay(id, under="today")
     assert site.message(again)["status"] == "sent"
-
-
-def refresh_ports(engine: EngineProcess) -> None:
-    """Where the channels listen now."""
-    engine.ports = {each["name"]: each["port"] for each in engine.api("GET", "/v1/channels")["channels"]}
 
 
 # --- broken files
