@@ -112,7 +112,8 @@ def _constant(action: Action, target: Element) -> Iterator[Problem]:
         elif isinstance(value, dict):
             yield from _constant_keys(value, complex_types, action.spot.at("const"))
         elif target.codes is not None and not _allowed(value, target):
-            yield action.spot.at("const").problem("unknown_code", f"`{value}` is no code of `{target.path}`{did_you_mean(str(value), _codes(target))}.")
+            known = did_you_mean(str(value), _codes(target))
+            yield action.spot.at("const").problem("unknown_code", f"`{value}` is no code of `{target.path}`{known}.")
 
 
 def _constant_keys(value: Mapping[str, Any], types: list[str], spot: Spot) -> Iterator[Problem]:
@@ -221,7 +222,8 @@ def _make(make: Make, named: Mapping[str, Make], maps: Mapping[str, SegmentMap],
         yield from _link(make, name, wanted, named)
     for name in make.needs:
         if name not in children(make.type):
-            yield make.spot.at("needs").problem("unknown_element", f"`{make.type}` has no element `{name}` in R4{did_you_mean(name, children(make.type))}.")
+            known = did_you_mean(name, children(make.type))
+            yield make.spot.at("needs").problem("unknown_element", f"`{make.type}` has no element `{name}` in R4{known}.")
     if make.into:
         yield from _into(make, named)
     elif make.type not in resource_types():

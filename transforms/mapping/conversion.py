@@ -44,10 +44,12 @@ class Conversion(Reading):
 
     __slots__ = (
         "rows", "used", "plan", "entries", "urls", "outs", "refs", "keys", "ids", "ordinals", "leftover", "aliases",
-        "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical", "pending", "message", "lengths",
+        "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical",
+        "pending", "message", "lengths",
     )  # fmt: skip
 
     message: Message
+    plan: Plan
     lengths: list[int]  # of the rows, as they came
     rows: list[list[str]]
     used: list[int]

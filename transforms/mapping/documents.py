@@ -22,7 +22,8 @@ def share_documents(conversion: Conversion, made: list[dict[str, Any]]) -> None:
             url = urls.get(attachment["data"])
             if url is None:
                 url = urls[attachment["data"]] = _binary(conversion, f"binary|{document['id']}|{index}", attachment)
-            document["content"] = [*document["content"][:index], {**content, "attachment": _pointing(attachment, url)}, *document["content"][index + 1 :]]
+            pointing = {**content, "attachment": _pointing(attachment, url)}
+            document["content"] = [*document["content"][:index], pointing, *document["content"][index + 1 :]]
     if urls:
         for report in _reports(conversion):
             report["presentedForm"] = [_pointing(form, urls[form["data"]]) if form.get("data") in urls else form for form in report["presentedForm"]]
@@ -32,7 +33,8 @@ def _binary(conversion: Conversion, key: str, attachment: dict[str, Any]) -> str
     """An entry for what the attachment holds; its fullUrl."""
     uid = conversion.name(key)
     url = f"urn:uuid:{uid}"
-    resource = {"resourceType": "Binary", "id": uid, "contentType": attachment.get("contentType", "application/octet-stream"), "data": attachment["data"]}
+    media = attachment.get("contentType", "application/octet-stream")
+    resource = {"resourceType": "Binary", "id": uid, "contentType": media, "data": attachment["data"]}
     conversion.urls[url] = len(conversion.entries)
     conversion.entries.append({"fullUrl": url, "resource": resource, "request": {"method": "PUT", "url": f"Binary/{uid}"}})
     return url

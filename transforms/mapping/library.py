@@ -95,7 +95,8 @@ class Library:
         if key not in self._converters:
             if name == "auto":
                 by_structure = {each: map_name for map_name, found in self.message_maps.items() for each in found.messages}
-                self._converters[key] = AnyConverter({each: self._converter(map_name, options, explain=explain) for each, map_name in by_structure.items()})
+                each_one = {each: self._converter(map_name, options, explain=explain) for each, map_name in by_structure.items()}
+                self._converters[key] = AnyConverter(each_one)
             else:
                 self._converters[key] = self._compiled(name, options, explain=explain)
         return self._converters[key]
@@ -176,7 +177,9 @@ def _package_problems(library: Library) -> list[Problem]:
     return _checked
 
 
-def _extended(name: str, all_of_them: Mapping[str, Definition], own: Mapping[str, Definition], problems: list[Problem], seen: tuple[str, ...]) -> Definition:
+def _extended(
+    name: str, all_of_them: Mapping[str, Definition], own: Mapping[str, Definition], problems: list[Problem], seen: tuple[str, ...]
+) -> Definition:
     """A definition with what it extends worked in."""
     found = all_of_them[name]
     if not found.extends:

@@ -17,9 +17,10 @@ from typing import Any
 from transforms.fhir.elements import Element, children, element, resource_types
 from transforms.mapping.arrangement import Site
 from transforms.mapping.calls import fill, matches, piece, valued
-from transforms.mapping.compiler import Frame, RuleWriter
+from transforms.mapping.compiler import RuleWriter
 from transforms.mapping.conversion import GENERATED, NULL, SKIP, Line
 from transforms.mapping.definition import Make, MessageMap, Rule, SegmentMap
+from transforms.mapping.expressions import Frame
 from transforms.mapping.kit import Kit
 from transforms.mapping.made import Made, manifold_of, parted_of, widest_of
 from transforms.mapping.provenance import trace_shared
@@ -47,7 +48,10 @@ PREFACE = {
     "PIECE": piece,
     "TRACE_SHARED": trace_shared,
 }
-LOCALS = "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; REP = S.repetition; COMP = S.component; ESC = S.escape; NAME = S.name; ISSUER = S.issuer; IDS = S.ids"
+LOCALS = (
+    "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; IDS = S.ids; NAME = S.name; ISSUER = S.issuer; "
+    "REP = S.repetition; COMP = S.component; ESC = S.escape"
+)
 TRACED = "; TRACE = S.trace.append"
 
 
@@ -263,7 +267,8 @@ class _ModuleWriter:
         if make.type in RESULTS or make.into and "." not in make.into:
             return
         late = {name for name, _ in self._late_links(made)}
-        certain = {rule.to[0].name for _, rule in made.rules if len(rule.to) == 1 and rule.when is None and not rule.choose and not rule.cases[0].action.sources}
+        plain = [rule for _, rule in made.rules if len(rule.to) == 1 and rule.when is None and not rule.choose]
+        certain = {rule.to[0].name for rule in plain if not rule.cases[0].action.sources}
         written = {rule.to[0].name for _, rule in made.rules if rule.to} | {name for name, _ in make.link}
         for name, child in children(make.type).items():
             if child.min and name not in late and name not in certain and written & {name, *json_names(make.type, name)}:
@@ -309,7 +314,8 @@ class _ModuleWriter:
                 self._trace("out", name, "0")
             return
         if not made.grouped or into == "base":
-            code.put(f"v = N[{local}]{by_number}" + (f" or (S.forms[{local}] and HOLD(S, {home}, {local}))" if contained and not made.grouped else ""))
+            held = f" or (S.forms[{local}] and HOLD(S, {home}, {local}))" if contained and not made.grouped else ""
+            code.put(f"v = N[{local}]{by_number}{held}")
             self._tie(into, name, target)
         elif contained:
             with code.block(f"if N[{local}] is None and S.forms[{local}] is not None:"):

@@ -174,3 +174,13 @@ def test_whatever_comes_the_bundle_is_valid_or_the_message_is_refused(data: some
         return
     check(converted.bundle)
     encode(converted.bundle)
+
+
+def test_what_was_converted_before_is_no_matter(lab) -> None:
+    """What is left over of a field read beside another one is told at the same place when the value is kept."""
+    lines = (lab.PID, "ORC|RE|P1^A|||||||||12^Smith^J|||||||||Org^L^^^^^^^^9^x|1 Main^^Town^^^^^^x", lab.OBR, lab.obx())
+    message = parse(lab.message(*lines))
+    converter = Library.load().converter()
+    first = converter(message, lab.CONTEXT)
+    assert converter(message, lab.CONTEXT) == first == Library.load().converter()(message, lab.CONTEXT)
+    assert [each for each in first.leftover if each.startswith("ORC")]
