@@ -23,6 +23,7 @@ BASE = "https://site.example/id"
 KEYS = f"{BASE}/result-key"
 GLUCOSE, SODIUM, POTASSIUM = "2345-7", "2951-2", "2823-3"
 MODES = ("unknown", "delta", "snapshot")
+EITHER = pytest.mark.parametrize("channel", ["unknown", "conditional"])  # identity: put_by_id, conditional
 NUMBERS = count(1)
 
 
@@ -32,6 +33,7 @@ def channels(url: str) -> Iterator[Channel]:
         yield laboratory(url, channel=mode, report_mode=mode)
     yield laboratory(url, channel="lanes", lane="OBR-3")
     yield laboratory(url, channel="conditional", lane="OBR-3", fhir={"identity": "conditional"})
+    yield laboratory(url, channel="conditional_snapshot", report_mode="snapshot", fhir={"identity": "conditional"})
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +138,10 @@ def delivery(message: dict[str, Any]) -> tuple[str, str]:
 # --- a result's life
 
 
-def test_preliminary_final_corrected_withdrawn(case: Case) -> None:
+@EITHER
+def test_preliminary_final_corrected_withdrawn(engine: EngineProcess, server: FhirServer, channel: str) -> None:
     """One Observation all the way; a withdrawn result is marked, never deleted, and its neighbour is untouched."""
+    case = Case(engine, server, channel)
     case.send(obx(GLUCOSE, "95", "P"), obx(SODIUM, "140", "P"), at="0800", status="P")
     assert case.results() == {GLUCOSE: ("preliminary", 95), SODIUM: ("preliminary", 140)}
     assert case.report()["status"] == "preliminary"
@@ -295,16 +299,16 @@ def test_a_table_that_grows_doubles_nothing(engine: EngineProcess, server: FhirS
 # --- partial messages
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, "conditional_snapshot"])
 def test_a_resend_with_a_result_gone(engine: EngineProcess, server: FhirServer, mode: str) -> None:
     """snapshot: what is absent was an error.  delta, unknown: it stands, and the report goes on listing it."""
     case = Case(engine, server, mode)
     case.send(obx(GLUCOSE, "95"), obx(SODIUM, "140"), obx(POTASSIUM, "4"), at="0800")
     case.send(obx(GLUCOSE, "96", "C"), obx(POTASSIUM, "4"), at="0900", status="C")
-    gone = ("entered-in-error", 140) if mode == "snapshot" else ("final", 140)
+    gone = ("entered-in-error", 140) if "snapshot" in mode else ("final", 140)
     assert case.results() == {GLUCOSE: ("corrected", 96), SODIUM: gone, POTASSIUM: ("final", 4)}
     assert case.listed() >= {GLUCOSE, POTASSIUM}
-    if mode != "snapshot":
+    if "snapshot" not in mode:
         assert case.listed() == {GLUCOSE, SODIUM, POTASSIUM}
     case.send(obx(SODIUM, "139", "C"), at="1000", status="C")  # and back
     assert case.results()[SODIUM] == ("corrected", 139)
@@ -364,8 +368,10 @@ def test_a_value_that_is_deleted_is_removed(case: Case) -> None:
     assert case.results() == {GLUCOSE: ("corrected", 97)}
 
 
-def test_u_changes_the_status_only(case: Case) -> None:
+@EITHER
+def test_u_changes_the_status_only(engine: EngineProcess, server: FhirServer, channel: str) -> None:
     """OBX-11 U without a value makes a preliminary result final, and leaves its value and unit."""
+    case = Case(engine, server, channel)
     case.send(obx(GLUCOSE, "95", "P"), obx(SODIUM, "140", "P"), at="0800", status="P")
     final = case.send(f"OBX||NM|{GLUCOSE}^Test {GLUCOSE}^LN||||||||U", obx(SODIUM, "140"), at="0900")
     assert final["status"] == "sent"
@@ -374,8 +380,10 @@ def test_u_changes_the_status_only(case: Case) -> None:
     assert there["valueQuantity"]["unit"] == "mmol/L"
 
 
-def test_a_cancelled_report_leaves_its_results(case: Case) -> None:
+@EITHER
+def test_a_cancelled_report_leaves_its_results(engine: EngineProcess, server: FhirServer, channel: str) -> None:
     """OBR-25 X without OBX: the report is cancelled, what was reported stands and stays listed."""
+    case = Case(engine, server, channel)
     case.send(obx(GLUCOSE, "95"), obx(SODIUM, "140"), at="0800")
     assert case.send(at="0900", status="X")["status"] == "sent"
     assert case.report()["status"] == "cancelled"
@@ -466,7 +474,7 @@ def test_a_patient_without_a_number_does_not_hold_the_other(engine: EngineProces
 TESTS = [f"{number}-{digit}" for number, digit in ((2951, 2), (2823, 3), (2075, 0), (1963, 8), (3094, 0), (2160, 0), (2345, 7), (17861, 6), (2885, 2), (1751, 7), (1975, 2), (6768, 6))]
 
 
-@pytest.mark.parametrize("channel", ["unknown", "conditional"])
+@EITHER
 def test_fourteen_resources(engine: EngineProcess, server: FhirServer, channel: str) -> None:
     """Patient, report and twelve results, where no more than eight entries may have conditions; corrected, then resent."""
     case = Case(engine, server, channel)
@@ -478,7 +486,7 @@ def test_fourteen_resources(engine: EngineProcess, server: FhirServer, channel: 
     assert case.listed() == set(TESTS) and len(case.reports()) == 1
 
 
-@pytest.mark.parametrize("channel", ["unknown", "conditional"])
+@EITHER
 def test_many_shared_resources(engine: EngineProcess, server: FhirServer, channel: str) -> None:
     """More than eight people, visits and orders that may or may not be there: each is there once, whoever comes first."""
     cases = [Case(engine, server, channel) for _ in range(6)]

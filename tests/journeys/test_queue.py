@@ -1,6 +1,6 @@
 """A receiver that is down while messages pile up: memory stays, nothing is lost, and the queue drains as fast at its end as at its beginning.
 
-FLUE_QUEUE_MB says how much is queued: 128 where nobody says, 1024 for the figure in the README.  The run prints what it measured.
+FLUE_QUEUE_MB says how much is queued: 128 where nobody says, 1024 for the full measure.  The run prints what it measured.
 """
 
 from __future__ import annotations
