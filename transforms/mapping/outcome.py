@@ -34,6 +34,7 @@ MESSAGE_ONLY = {"tag": [{"code": "message_only", "display": "identity: message_o
 """Marks what is known only by its place in its message: it survives resends and cannot be corrected."""
 
 FINAL = ("F", "C")
+SPECIMEN = 33  # the OBX field that names the specimen (2.9; senders of older versions use it, too)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,29 @@ class Outcome:
             for step in steps[reports.index]:
                 if rows[step[reports.obr]][26] and rows[step[reports.obr]][29]:
                     self._derive(conversion, steps, step)
+            if max(conversion.lengths) > SPECIMEN:
+                self._choose_specimens(conversion, steps)
         return self._parts(conversion, steps)
+
+    # specimens (rule 16)
+
+    def _choose_specimens(self, conversion: Conversion, steps: Steps) -> None:
+        """An Observation whose OBX names its specimen has that one, whatever stands around it."""
+        reports = self._reports
+        if "specimen" not in self._names:
+            return
+        index = self._names["specimen"]
+        at = column(self._sites[index], "SPM")
+        for step in steps[reports.observations]:
+            row, out = conversion.rows[step[reports.obx]], conversion.outs[step[0]]
+            if conversion.lengths[step[reports.obx]] <= SPECIMEN or not row[SPECIMEN] or out is None:
+                continue
+            wanted = numbers(conversion, row[SPECIMEN])
+            found = [each for each in steps[index] if each[1] == step[1] and wanted & numbers(conversion, conversion.rows[each[at]][2])]
+            references = {conversion.refs[each[0]]["reference"] for each in found if conversion.refs[each[0]] is not None}
+            if len(references) == 1:
+                out["specimen"] = {"reference": references.pop()}
+                conversion.used[step[reports.obx]] |= 1 << SPECIMEN
 
     # parents (rule 17)
 
@@ -180,6 +203,12 @@ class Outcome:
             elif not row[5] and row[11] in FINAL and not originals.get(step[at], row)[5]:
                 odd[step[0]] = "emptied"
         return odd
+
+
+def numbers(conversion: Conversion, text: str) -> set[str]:
+    """The numbers of an EIP, without their authorities."""
+    parts = text.partition(conversion.repetition)[0].split(conversion.component)[:2]
+    return {number for part in parts if (number := part.split(conversion.subcomponent)[0]) and number != NULL}
 
 
 def _entries(conversion: Conversion, part: int) -> tuple[int, ...]:

@@ -102,3 +102,13 @@ def test_a_document_stands_once(lab) -> None:
     assert "data" not in document["content"][0]["attachment"]
     assert document["context"]["related"] == [{"reference": f"urn:uuid:{report['id']}"}]
     assert len(lab.of(found, "Observation")) == len(report["result"]) == 1
+
+
+def test_a_result_may_name_its_specimen(lab) -> None:
+    """OBX-33 among several (rule 16); one that is not there is left over."""
+    named = lab.obx() + "|" * 22
+    found = lab.convert(lab.PID, lab.OBR, named + "S2&A", lab.obx("K") + "|" * 22 + "S9&A", "SPM|1|S1&A^T1&B||SER", "SPM|2|S2&A^T2&B||URI")
+    first, second = lab.of(found, "Observation")
+    assert first["specimen"]["reference"] == lab.urls(found, "Specimen")[1]
+    assert "specimen" not in second
+    assert [each for each in found.leftover if each.endswith("-33")] == ["OBX[2]-33"]
