@@ -164,5 +164,5 @@ def of_channel(conf: Path, name: str, destination: str, overrides: Overrides) ->
     except ConfigurationError as error:
         fail(str(error))
     for each in unset:
-        say(f"{each}: ids and systems may differ from those the engine makes")
+        say(f"{each} is not set: ids and systems may differ from those the engine makes")
     return OfChannel(version, destination, overrides)

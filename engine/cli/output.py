@@ -37,7 +37,8 @@ def legible(text: str) -> str:
 
 def spoken(error: OSError) -> str:
     """What a network error says, in words."""
-    reason = getattr(error, "reason", error)
+    inner = getattr(error, "reason", None)
+    reason = inner if isinstance(inner, OSError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
         return f"the certificate is not trusted: {reason.verify_message}"
     if isinstance(reason, ssl.SSLError):
