@@ -160,8 +160,8 @@ def test_a_long_queue_costs_disk_and_nothing_else(tmp_path: Path) -> None:
     assert counts == {"sent": senders.number}
     assert arrivals.count == len(arrivals.seen) == senders.number, "something came twice"
     assert most < MEMORY
-    assert out[-1] > 0.75 * out[0], "the drain slows down"
-    assert into[-1] > 0.5 * into[0], "a long queue slows the senders down"
+    assert out[-1] > 0.7 * out[0], "the drain slows down"
+    assert into[-1] > 0.4 * into[0], "a long queue slows the senders down"
     for numbers in by_lane(arrivals).values():
         assert numbers == sorted(numbers), "a lane is out of order"
 
