@@ -24,6 +24,4 @@ class MapOptions:
         "ST or TX that is strictly a number and has a unit: a Quantity, or text as it stands.", default="quantity"
     )
     no_patient_id: Literal["hold", "send"] = option("A message without a usable patient identifier: hold it, or send it.", default="hold")
-    category: str = option("Section of table 0074 for results whose OBR-24 is empty, such as `LAB`.", default="")
-    performer_default: Literal["none", "sender"] = option("sender: MSH-4 performs where no field names a performer.", default="none")
     unknown_codes: Literal["text", "flag"] = option("flag: codes without a known system are also noted.", default="flag")
