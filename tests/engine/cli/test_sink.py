@@ -16,10 +16,18 @@ BUNDLE = {
     "type": "transaction",
     "identifier": {"value": "../C1"},
     "entry": [
-        {"fullUrl": "urn:uuid:1", "resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=a%7C1"}},
-        {"fullUrl": "urn:uuid:2", "resource": {"resourceType": "Observation", "id": "2"}, "request": {"method": "PUT", "url": "Observation/2"}},
+        {
+            "fullUrl": "urn:uuid:1",
+            "resource": {"resourceType": "Patient"},
+            "request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=a%7C1"},
+        },
+        {
+            "fullUrl": "urn:uuid:2",
+            "resource": {"resourceType": "Observation", "id": "2"},
+            "request": {"method": "PUT", "url": "Observation/2"},
+        },
     ],
-}  # fmt: skip
+}
 
 
 def posted(folder: Path, *bodies: bytes) -> list[tuple[int, Any, str]]:
