@@ -13,6 +13,7 @@ from transforms.errors import ConfigurationError, ErrorCode, MessageError, Probl
 from transforms.hl7.message import Message
 from transforms.mapping.library import Library
 from transforms.mapping.options import MapOptions
+from transforms.mapping.received import named_as_received
 
 
 @step("map_to_fhir")
@@ -37,6 +38,8 @@ class MapToFhir:
             if document.media_type != HL7 or not isinstance(message, Message):
                 raise MessageError(ErrorCode.INTERNAL, "MSH", f"map_to_fhir takes {HL7}, not {document.media_type}", origin="map_to_fhir")
             converted = convert(message, document.context)
+            if document.original is not None:
+                converted = named_as_received(converted, message, document.original, lambda each: convert(each, document.context))
             return replace(
                 document,
                 media_type=FHIR_JSON,
