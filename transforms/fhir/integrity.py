@@ -16,6 +16,8 @@ from transforms.fhir.elements import Element, children, primitive_types, propert
 
 WITH_REQUEST = frozenset({"batch", "transaction", "history"})
 NO_BUNDLE: Mapping[str, str] = {}
+SMALL = frozenset({"Identifier", "Annotation"})
+"""Types that hold few references and stand in many places."""
 Resource = dict[str, Any]
 
 
@@ -47,10 +49,7 @@ def resource_faults(resource: Resource, within: Mapping[str, str] | None = None)
     known = within or NO_BUNDLE
     for reference, targets in references:
         target = reference.get("reference")
-        if target is None:
-            continue
-        pointed = known.get(target)
-        if pointed is not None and (not targets or pointed in targets):  # nearly always: no call
+        if target is None or known.get(target) in targets:  # nearly always
             continue
         if fault := _reference_fault(target, targets, within, inside):
             found.append(Fault(fault[0], reference, fault[1]))
@@ -167,20 +166,31 @@ def _observation_faults(observation: Resource) -> Iterator[Fault]:
 @cache
 def _collector(type_name: str) -> Collector:
     """A function that adds every reference below an object of that type, with the types it may point at, to a list."""
-    lines = ["def collect(value, found):"]
     names: dict[str, object] = {}
+    lines = _collecting(type_name, "value", names)
+    exec("\n    ".join(["def collect(value, found):", *lines, "return"]), names)  # noqa: S102 - of names that R4 defines
+    return names["collect"]  # type: ignore[return-value]
+
+
+def _collecting(type_name: str, value: str, names: dict[str, object]) -> Iterator[str]:
+    """The lines for an object of a type that `value` stands for.  Small types' are written where they are used."""
     for name, (child, kind) in properties(type_name).items():
         if kind != "Reference" and not _may_refer(kind, frozenset()):
             continue
-        call = f"{_named(names, _targets(child) if kind == 'Reference' else _late(kind))}"
-        action = f"found.append(({{}}, {call}))" if kind == "Reference" else f"{call}({{}}, found)"
-        lines.append(f"    if {name!r} in value:")
+        below = f"{value}_{name}"
+        yield f"if {name!r} in {value}:"
+        indent = "    "
         if child.many:
-            lines += [f"        for each in value[{name!r}]:", "            " + action.format("each")]
+            yield f"    for {below} in {value}[{name!r}]:"
+            indent = "        "
         else:
-            lines.append("        " + action.format(f"value[{name!r}]"))
-    exec("\n".join([*lines, "    return"]), names)  # noqa: S102 - of names that R4 defines
-    return names["collect"]  # type: ignore[return-value]
+            yield f"    {below} = {value}[{name!r}]"
+        if kind == "Reference":
+            yield f"{indent}found.append(({below}, {_named(names, _targets(child))}))"
+        elif kind in SMALL:
+            yield from [indent + line for line in _collecting(kind, below, names)]
+        else:
+            yield f"{indent}{_named(names, _late(kind))}({below}, found)"
 
 
 def _named(names: dict[str, object], thing: object) -> str:

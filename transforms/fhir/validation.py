@@ -7,9 +7,9 @@ what we make; profiles and terminology beyond that are not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
@@ -55,6 +55,7 @@ def validate(body: object) -> list[Issue]:
     return issues or _integrity(body, body["resourceType"])
 
 
+@lru_cache(maxsize=256)
 def _accepts(type_name: str) -> Callable[[Resource], bool]:
     """Whether a resource fits its type's schema; of what is no type, none does."""
     return _validator(type_name).is_valid if type_name in resource_types() else _nothing
@@ -74,21 +75,18 @@ def _fits(body: Resource) -> bool:
     kind = body.get("resourceType")
     if not isinstance(kind, str) or not _accepts(kind)(body):
         return False
-    if kind == "Bundle":
-        return all(map(_entry_fits, body.get("entry", ())))
-    if kind == "Parameters" or "contained" in body:
-        return all(_fits(each) for _, each in _nested(body))
-    return True
-
-
-def _entry_fits(entry: Resource) -> bool:
-    if "response" in entry and "outcome" in entry["response"] and not _fits(entry["response"]["outcome"]):
-        return False
-    resource = entry.get("resource")
-    if resource is None:
+    if "contained" not in body and kind not in _NESTING:
         return True
-    kind = resource["resourceType"]
-    return _fits(resource) if kind in _NESTING or "contained" in resource else _accepts(kind)(resource)
+    return all(map(_fits, _held(body)))
+
+
+def _held(resource: Resource) -> Iterable[Resource]:
+    """The resources directly inside one that its own schema has accepted."""
+    if resource["resourceType"] == "Bundle":
+        entries = resource.get("entry", ())
+        outcomes = [each["response"]["outcome"] for each in entries if "response" in each and "outcome" in each["response"]]
+        return [each["resource"] for each in entries if "resource" in each] + outcomes
+    return [each for _, each in _nested(resource)]
 
 
 def _any_faults(body: Resource) -> bool:
@@ -96,7 +94,7 @@ def _any_faults(body: Resource) -> bool:
     return bool(_integrity(body, "")) if body["resourceType"] != "Bundle" else bool(integrity.bundle_faults(body))
 
 
-_NESTING = ("Bundle", "Parameters")
+_NESTING = frozenset({"Bundle", "Parameters"})
 """Resources that hold others otherwise than by `contained`."""
 
 
