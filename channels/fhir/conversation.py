@@ -32,7 +32,8 @@ SHORT = 2048
 """Bytes of a friendly answer that are kept as they are."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, for every message makes several and freezing makes that four times as dear; never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class Request:
     """An HTTP request, its path relative to the base; comes back as a Reply or a Failure."""
 
@@ -43,7 +44,7 @@ class Request:
     last: bool = False  # the one that makes the message arrive
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Claim:
     """Nobody else may be creating these (criteria) now: comes back when nobody is, and keeps others waiting until the end."""
 

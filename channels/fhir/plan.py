@@ -24,7 +24,8 @@ Bundle = dict[str, Any]
 Entry = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, for every message makes several and freezing makes that four times as dear; never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class Shared:
     """A resource that others may have made: created only where its criterion matches nothing."""
 

@@ -43,7 +43,8 @@ class Known(Protocol):
     observations: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, for every message makes several and freezing makes that four times as dear; never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class Row:
     """What the register shall say of a report once it is sent; the fields are those of the store's row."""
 
@@ -56,7 +57,7 @@ class Row:
     observations: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Decision:
     """What may be sent of a part.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from pydantic.dataclasses import dataclass
 
@@ -40,13 +39,7 @@ class MapToFhir:
             converted = convert(message, document.context)
             if document.original is not None:
                 converted = named_as_received(converted, message, document.original, lambda each: convert(each, document.context))
-            return replace(
-                document,
-                media_type=FHIR_JSON,
-                body=converted.bundle,
-                parts=converted.parts,
-                leftover=converted.leftover,
-                notes=(*document.notes, *converted.notes) if document.notes else converted.notes,
-            )
+            notes = (*document.notes, *converted.notes) if document.notes else converted.notes
+            return Document(FHIR_JSON, converted.bundle, document.context, converted.parts, converted.leftover, notes, document.original)
 
         return map_to_fhir
