@@ -16,6 +16,7 @@ DISK = (
 """What says that nothing can be kept or read now, whatever was asked for."""
 
 _WRITING = {
+    "page_size": 8192,  # of a new store: twice the usual, for what a delivery sent takes most of a small page, and wastes the rest
     "journal_mode": "wal",
     "synchronous": "full",  # a commit is on the disk when it returns
     "wal_autocheckpoint": 0,  # the committer says when
