@@ -184,7 +184,7 @@ def _run(conf: Path, url: str, where: str, once: bool) -> None:
             (row for message in messages for row in observations(message)),
         )
         print(f"\nThe bundles lie in {where}.")
-        _print_what_next(conf, once)
+        _print_what_next(conf, url if once else "")
         if wrong := [message for message in messages if message["status"] != "sent"]:
             fail("\n".join(f"{each['control_id']} is {each['status']}" for each in wrong))
         if not once:
@@ -192,14 +192,14 @@ def _run(conf: Path, url: str, where: str, once: bool) -> None:
             sys.exit(engine.wait())
 
 
-def _print_what_next(conf: Path, once: bool) -> None:
-    """Commands to type from here; without the engine, those that read its store."""
+def _print_what_next(conf: Path, url: str) -> None:
+    """Commands to type from here; where the engine is gone (`url`: its receiver's), those that read its store."""
     flue, folder = _from_here(Path(sys.executable).with_name("flue")), _from_here(conf)
-    beside = f" --conf {folder}" if once else ""
+    beside = f" --conf {folder}" if url else ""
     print("Try next:")
     for words in (f"messages list{beside}", f"messages show 1{beside}", f"convert --explain {folder / 'messages' / '01_chemistry.hl7'}"):
         print(f"  {flue} {words}")
-    print(f"  {flue} run --conf {folder}" if once else f"  {flue} replay --id 1 --dry-run")
+    print(f"  FLUE_FHIR_URL={url} {flue} run --conf {folder}" if url else f"  {flue} replay --id 1 --dry-run")
 
 
 def _from_here(path: Path) -> Path:
