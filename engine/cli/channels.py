@@ -34,12 +34,18 @@ def list_(url: str, conf: Path, data: Path | None) -> None:
 
 
 def _rows(channel: dict) -> list[tuple]:
+    """A line for each destination; what is the channel's own stands in the first."""
     counts = ", ".join(f"{number} {status}" for status, number in sorted(channel["messages"].items()) if number)
     rows = []
     for index, each in enumerate(channel["destinations"]):
-        own = (channel["name"], channel["state"], channel["port"] or "", channel["in_hand"]) if not index else ("", "", "", "")
-        rows.append((*own, each["name"], each["state"], each["code"] or (channel["why"] if not index else ""), counts if not index else ""))
+        own = (channel["name"], channel["state"], channel["port"] or "", channel["in_hand"]) if not index else ("",) * 4
+        why = [each["code"], _parked(each["parked_lanes"]), channel["why"] if not index else ""]
+        rows.append((*own, each["name"], each["state"], ", ".join(filter(None, why)), counts if not index else ""))
     return rows
+
+
+def _parked(lanes: int) -> str:
+    return f"{lanes} lane{'s' * (lanes != 1)} waiting" if lanes else ""
 
 
 def _channel_action(action: str, words: str):  # noqa: ANN202 - a click command

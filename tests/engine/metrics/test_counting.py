@@ -46,6 +46,13 @@ def test_paths_cannot_grow_without_end() -> None:
     assert 'path="other"} 400.0' in text
 
 
+def test_what_is_no_path_is_no_label() -> None:
+    """Whatever a sender calls a segment, nothing of a message becomes a label."""
+    text = scraped(events.Unmapped("lab", 1, ("Keller^Ana", "PID-5.KELLER", "pid-5", "ZKA[2]-3[1].4.5", "", "PID")))
+    assert 'path="other"} 5.0' in text and 'path="ZKA-3.4.5"} 1.0' in text
+    assert "Keller" not in text and "KELLER" not in text
+
+
 def test_a_failing_receiver_shows_until_it_recovers() -> None:
     """The gauge goes up and down again."""
     failing = events.DestinationFailing("lab", "repository", "timeout")
