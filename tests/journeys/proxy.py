@@ -59,6 +59,8 @@ class Proxy:
                     continue
                 if self.mode == "slow":
                     await asyncio.sleep(0.2)
+                if writer.is_closing() or reader.at_eof():
+                    return  # who asked has hung up: a request passed on now could overtake the one that followed it
                 if behind is None:
                     answers, behind = await asyncio.open_connection("127.0.0.1", self._target, limit=2**24)
                 behind.write(request)
