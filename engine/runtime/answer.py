@@ -64,8 +64,7 @@ class Answering:
     def owed(self, message: Message | bytes) -> Owed:
         """Which acknowledgments a message's sender is owed."""
         if isinstance(message, Message):
-            header = message.segments[0]
-            accept, application = header.raw(15), header.raw(16)
+            accept, application = (*message.header[15:17], "", "")[:2]
         else:
             accept, application = (*header_fields(message, 16)[14:16], "", "")[:2]
         return answers_due(accept, application, self._mode) if accept or application else self._silence

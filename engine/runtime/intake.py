@@ -108,7 +108,7 @@ class Intake:
     def _control_id(self, read: Document | Plan, content: bytes) -> str:
         """MSH-10, as far as it can be made out."""
         if isinstance(read, Document) and read.media_type == HL7:
-            return read.body.segments[0].raw(10)
+            return "".join(read.body.header[10:11])
         return peek(content).control_id
 
     def _read(self, raw: RawMessage) -> Document | Plan:

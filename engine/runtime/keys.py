@@ -11,6 +11,7 @@ from transforms.hl7.message import Message
 
 LONGEST = 200  # characters of a key: identifiers are shorter, and an index must not hold a document
 MOST = 64  # keys of a kind a message
+MISSING = [""] * 11  # of a short header
 
 
 def duplicate_key(channel: str, control_id: str, content: bytes) -> bytes:
@@ -23,20 +24,18 @@ def duplicate_key(channel: str, control_id: str, content: bytes) -> bytes:
 
 def search_keys(message: Message) -> SearchKeys:
     """Type, control id, sender, all patient identifiers (PID-3) and all order numbers (ORC-2, ORC-3, OBR-2, OBR-3)."""
-    header, delimiters = message.segments[0], message.delimiters
-    kind = header.raw(9)
+    delimiters = message.delimiters
+    separator, repetition = delimiters.field, delimiters.repetition
+    found: dict[str, list[list[str]]] = {"PID": [], "ORC": [], "OBR": []}
+    for name, text in zip(*message.lines, strict=True):
+        if name in found:
+            found[name].append(text.split(separator, 4))
+    patients = [each for fields in found["PID"] for identifiers in fields[3:4] for each in identifiers.split(repetition)]
+    orders = [each for name in ("ORC", "OBR") for fields in found[name] for each in fields[2:4]]
+    header = message.header + MISSING
+    application, facility, kind, control_id = header[3], header[4], header[9], header[10]
     if delimiters.component != "^":
         kind = kind.replace(delimiters.component, "^")
-    patients: list[str] = []
-    for segment in message.each("PID"):
-        identifiers = segment.raw(3)
-        if identifiers:
-            patients += identifiers.split(delimiters.repetition) if delimiters.repetition in identifiers else (identifiers,)
-    orders: list[str] = []
-    for name in ("ORC", "OBR"):
-        for segment in message.each(name):
-            orders += segment.fields[2:4]
-    application, facility, control_id = header.raw(3), header.raw(4), header.raw(10)
     return SearchKeys(
         kind[:LONGEST], _first(control_id, delimiters), f"{_first(application, delimiters)}|{_first(facility, delimiters)}",
         _firsts(patients, delimiters), _firsts(orders, delimiters),

@@ -145,13 +145,7 @@ def _header(message: Message | bytes) -> tuple[list[str], Delimiters, str, bytes
             message = parse(message)
         except MessageError:
             return _rough_header(message)
-    line = message.text.partition("\r")[0]
-    if "\n" in line:
-        line = line.partition("\n")[0]
-    delimiters = message.delimiters
-    fields = line.split(delimiters.field)
-    fields.insert(1, delimiters.field)
-    return fields, delimiters, message.encoding, message.byte_order_mark
+    return message.header, message.delimiters, message.encoding, message.byte_order_mark
 
 
 def _rough_header(raw: bytes) -> tuple[list[str], Delimiters, str, bytes]:

@@ -108,7 +108,7 @@ class Segment:
 class Message:
     """A parsed message.  Values in, values out: `replace` gives a new one."""
 
-    __slots__ = ("_bom", "_by_name", "_codec", "_encoding", "_segments", "_version", "delimiters", "notes", "raw", "text")
+    __slots__ = ("_bom", "_by_name", "_codec", "_encoding", "_header", "_lines", "_segments", "_version", "delimiters", "notes", "raw", "text")
 
     raw: bytes
     text: str  # from MSH on, decoded
@@ -118,7 +118,7 @@ class Message:
     def __init__(self, raw: bytes, text: str, delimiters: Delimiters, codec: str, bom: bytes, notes: tuple[Note, ...]) -> None:
         self.raw, self.text, self.delimiters, self.notes = raw, text, delimiters, notes
         self._codec, self._bom = codec, bom
-        self._segments = self._by_name = self._version = self._encoding = None
+        self._lines = self._header = self._segments = self._by_name = self._version = self._encoding = None
 
     def __bytes__(self) -> bytes:
         return self.raw
@@ -127,18 +127,36 @@ class Message:
         return f"<Message of {len(self.segments)} segments>"
 
     @property
+    def lines(self) -> tuple[list[str], list[str]]:
+        """The segments' names, and their texts: for who needs a few of many."""
+        found = self._lines
+        if found is None:
+            found = self._lines = segments_of(self.text, self.delimiters.field)
+        return found
+
+    @property
+    def header(self) -> list[str]:
+        """MSH's fields: `header[n]` is MSH-n as it stands, as far as there are any.  No other segment is cut for it."""
+        found = self._header
+        if found is None:
+            separator = self.delimiters.field
+            found = self._header = self.lines[1][0].split(separator)
+            found.insert(1, separator)
+        return found
+
+    @property
     def segments(self) -> list[Segment]:
         """All segments in their order."""
         found = self._segments
         if found is None:
-            found = self._segments = _segments(self.text, self.delimiters, self._codec)
+            found = self._segments = _segments(self.lines, self.delimiters, self._codec)
         return found
 
     @property
     def version(self) -> str:
         """MSH-12.1, as `2.5.1`; empty if it is not given."""
         if self._version is None:
-            said = self._header(12).partition(self.delimiters.component)[0]
+            said = self._said(12).partition(self.delimiters.component)[0]
             self._version = unescape(said, self.delimiters).strip()
         return self._version
 
@@ -148,7 +166,7 @@ class Message:
         if self._encoding is None:
             self._encoding = self._codec
             if self._codec == "ascii":
-                declared = codec_for(self._header(18), self.delimiters.repetition) or "ascii"
+                declared = codec_for(self._said(18), self.delimiters.repetition) or "ascii"
                 self._encoding = "utf-8" if declared in ("utf-16", "utf-32") else declared
         return self._encoding
 
@@ -205,13 +223,9 @@ class Message:
 
         return replaced(self, parse_path(path), value or "", escaped)
 
-    def _header(self, number: int) -> str:
-        """A field of MSH as it stands, without cutting the other segments."""
-        if self._segments is not None:
-            return self._segments[0].raw(number)
-        line = self.text.partition("\r")[0].partition("\n")[0]
-        fields = line.split(self.delimiters.field, number)
-        return fields[number - 1] if len(fields) >= number else ""
+    def _said(self, number: int) -> str:
+        """A field of MSH as it stands."""
+        return self.header[number] if number < len(self.header) else ""
 
     def _named(self) -> dict[str, list[Segment]]:
         named = self._by_name
@@ -260,11 +274,11 @@ def _no_message(text: str) -> MessageError:
     return MessageError(ErrorCode.SEGMENT_SEQUENCE, "MSH", "what came does not begin with MSH", fatal=True)
 
 
-def _segments(text: str, delimiters: Delimiters, codec: str) -> list[Segment]:
+def _segments(lines: tuple[list[str], list[str]], delimiters: Delimiters, codec: str) -> list[Segment]:
     separator, written = delimiters.field, (delimiters, codec)
     counts: dict[str, int] = {}
     found: list[Segment] = []
-    for name, line in zip(*segments_of(text, separator), strict=True):
+    for name, line in zip(*lines, strict=True):
         counts[name] = occurrence = counts.get(name, 0) + 1
         found.append(Segment(name, line, line.split(separator), len(found), occurrence, written))
     found[0].fields.insert(1, separator)

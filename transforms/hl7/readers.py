@@ -127,16 +127,20 @@ def _component_reader(text: str, path: Path) -> Reader:
     name, number, index = path.segment, path.field, path.component - 1
 
     def read(message: Message) -> str | None:
-        for segment in message.segments:
-            if segment.name == name:
-                fields = segment.fields
-                if number >= len(fields):
-                    return None
-                field, delimiters = fields[number], message.delimiters
-                if delimiters.repetition in field or delimiters.escape in field or delimiters.subcomponent in field:
-                    return message.get(text)
-                components = field.split(delimiters.component)
-                return components[index] or None if index < len(components) else None
-        return None
+        delimiters = message.delimiters
+        if name == "MSH":
+            fields = message.header
+        else:
+            names, texts = message.lines
+            if name not in names:
+                return None
+            fields = texts[names.index(name)].split(delimiters.field, number + 1)
+        if number >= len(fields):
+            return None
+        field = fields[number]
+        if delimiters.repetition in field or delimiters.escape in field or delimiters.subcomponent in field:
+            return message.get(text)
+        components = field.split(delimiters.component)
+        return components[index] or None if index < len(components) else None
 
     return read

@@ -111,7 +111,7 @@ class Converter:
         delimiters = message.delimiters
         separator = delimiters.field
         whole = sayable(message.text)
-        names, texts = segments_of(whole, separator)
+        names, texts = message.lines if whole is message.text else segments_of(whole, separator)
         rows = [text.split(separator) for text in texts]
         header = rows[0]
         header.insert(1, separator)
