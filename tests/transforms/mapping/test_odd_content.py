@@ -91,6 +91,13 @@ def test_a_matrix_of_numbers_is_text(text: str, said: str) -> None:
     assert value(found) == said
 
 
+def test_a_unit_with_blanks_inside_is_no_code() -> None:
+    """Whatever kind of blank: it is kept as text."""
+    found = converted(HEAD + "OBR|1||F1^LAB|24323-8^Panel^LN\rOBX|1|NM|2345-7^Glucose^LN||5|264\N{NO-BREAK SPACE}320^Sec^MDC|||||F\r")
+    (quantity,) = [entry["resource"]["valueQuantity"] for entry in found.bundle["entry"] if "valueQuantity" in entry["resource"]]
+    assert quantity["unit"] == "Sec" and "code" not in quantity
+
+
 @pytest.mark.parametrize("stamp", ["20150830120030.1-1500", "20150830120030+05\N{SUPERSCRIPT TWO}0", "2015083012003\N{SUPERSCRIPT TWO}+0100", "20150830120030+9999"])
 def test_an_offset_that_no_clock_has_is_none(stamp: str) -> None:
     """MSH-7 with such an offset gives none to other times, and no timestamp."""

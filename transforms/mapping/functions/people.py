@@ -171,6 +171,7 @@ def _universal(universal: str, kind: str, r: Reading) -> dict[str, Any]:
     uri = r.authority("", universal, kind)
     if uri.startswith("urn:"):
         return {"system": "urn:ietf:rfc:3986", "value": uri}
+    kind = "".join(kind.split())
     made = {"type": {"coding": [{"system": _FACILITY, "code": kind}]}} if kind else {}
     return {**made, "value": universal}
 

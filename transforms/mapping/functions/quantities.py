@@ -63,7 +63,7 @@ def _unit(parts: list[str], r: Reading) -> tuple[dict[str, str], tuple[str, ...]
     rest = tuple(f"unit.{number}" for number in (4, 5, 6) if parts[number - 1])
     if ucum := code_of(code, declared):
         return {"unit": text, "system": UCUM, "code": ucum}, rest
-    if uri and uri != UCUM and code and " " not in code:
+    if uri and uri != UCUM and len(code.split()) == 1:
         return {"unit": text, "system": uri, "code": code}, rest
     unsaid = tuple(f"unit.{number}" for number, lost in ((1, code and code != text), (3, name)) if lost)
     if said and not name and (ucum := code_of(said)):
