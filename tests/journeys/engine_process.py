@@ -34,7 +34,10 @@ Channel = dict[str, Any]
 
 
 def laboratory(url: str, **options: Any) -> Channel:
-    """A channel as a laboratory would declare it: MLLP in, FHIR out.  `fhir` adds options of the connector, `retry` its waits, others the channel's."""
+    """A channel as a laboratory would declare it: MLLP in, FHIR out.
+
+    `fhir` adds options of the connector, `retry` its waits; others are the channel's.
+    """
     fhir = {"url": url, **options.pop("fhir", {})}
     retry = {"attempts": 10, "first": "100ms", "longest": "1s", **options.pop("retry", {})}
     return {

@@ -1,38 +1,33 @@
 """Corrections through the whole engine: MLLP in, a FHIR server nobody here wrote out.  The receiver ends with what rules 2 to 4 and 8 say.
 
-P, F, C and W of one result; what comes late, again, emptied, shortened or for the wrong patient; and what two patients in one
-message, or one patient in two messages at once, come to.  Every case asks the server by identifier, and counts.
+P, F, C and W of one result; what comes late, again, emptied or shortened; patients and large
+bundles are test_patients.py's.  Every case asks the server by identifier, and counts.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.journeys.cases import BASE, GLUCOSE, POTASSIUM, SODIUM, Case, delivery, header, obr, obx, pid
 from tests.journeys.engine_process import Channel, EngineProcess, Line, code, laboratory
-from tests.journeys.fhir_server import FhirServer, Resource
+from tests.journeys.fhir_server import FhirServer
 
 pytestmark = pytest.mark.journey
 
-BASE = "https://site.example/id"
-KEYS = f"{BASE}/result-key"
-GLUCOSE, SODIUM, POTASSIUM = "2345-7", "2951-2", "2823-3"
 MODES = ("unknown", "delta", "snapshot")
 EITHER = pytest.mark.parametrize("channel", ["unknown", "conditional"])  # identity: put_by_id, conditional
-NUMBERS = count(1)
 
 
 def channels(url: str) -> Iterator[Channel]:
-    """One a report mode, and two whose lanes are orders: one of them finds everything by identifier."""
+    """One a report mode, and two that find everything by identifier."""
     for mode in MODES:
         yield laboratory(url, channel=mode, report_mode=mode)
-    yield laboratory(url, channel="lanes", lane="OBR-3")
-    yield laboratory(url, channel="conditional", lane="OBR-3", fhir={"identity": "conditional"})
+    yield laboratory(url, channel="conditional", fhir={"identity": "conditional"})
     yield laboratory(url, channel="conditional_snapshot", report_mode="snapshot", fhir={"identity": "conditional"})
 
 
@@ -48,91 +43,9 @@ def engine(server: FhirServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-def obx(test: str, value: str, status: str = "F", kind: str = "NM") -> str:
-    return f"OBX||{kind}|{test}^Test {test}^LN||{value}|mmol/L|||||{status}"
-
-
-def pid(number: str, name: str = "Meier^Eva") -> str:
-    return f"PID|1||{number}^^^HOSP^MR||{name}||19800102|F"
-
-
-def obr(order: str, reported: str, status: str) -> str:
-    return f"OBR|1|P{order}^EHR|{order}^LAB|24323-8^Panel^LN|||20260304073000|||||||||||||||{reported}|||{status}"
-
-
-def header(control_id: str, sent: str = "20260304120000") -> str:
-    return f"MSH|^~\\&|LAB|HOSP|EHR|CLINIC|{sent}||ORU^R01^ORU_R01|{control_id}|P|2.5.1"
-
-
-class Case:
-    """One order of one patient, with numbers that no other case has."""
-
-    def __init__(self, engine: EngineProcess, server: FhirServer, channel: str = "unknown") -> None:
-        number = next(NUMBERS)
-        self.engine, self.server, self.channel = engine, server, channel
-        self.patient, self.order = f"47110{number:03}", f"F26-{number:03}"
-        self._sent = 0
-
-    def message(self, *results: str, at: str = "0800", status: str = "F", patient: str = "", name: str = "Meier^Eva") -> bytes:
-        """A message with a control id of its own; `at`: when the laboratory reported it (OBR-22)."""
-        self._sent += 1
-        reported = f"20260304{at}00" if at else ""
-        lines = (header(f"{self.order}.{self._sent}"), pid(patient or self.patient, name), obr(self.order, reported, status), *results)
-        return "\r".join(lines).encode() + b"\r"
-
-    def send(self, *results: str, **how: str) -> dict[str, Any]:
-        """Send a message; what it has come to when it is settled."""
-        return self.deliver(self.message(*results, **how))
-
-    def deliver(self, message: bytes) -> dict[str, Any]:
-        """The same with bytes that are there."""
-        control_id = message.decode().split("|")[9]
-        with self.engine.line(self.channel) as line:
-            assert line.send(message) == "AA"
-        self.engine.wait_for(lambda: self.engine.latest(control_id)["status"] != "received")
-        return self.engine.latest(control_id)
-
-    def reports(self) -> list[Resource]:
-        """What the server finds by the filler's number."""
-        return self.server.all("DiagnosticReport", identifier=f"{BASE}/HOSP/LAB|{self.order}")
-
-    def report(self) -> Resource:
-        """The only one."""
-        (found,) = self.reports()
-        return found
-
-    def results(self) -> dict[str, tuple[str, Any]]:
-        """LOINC code -> status and value of every Observation of the patient at the server; each stands there once."""
-        found = self.server.all("Observation", subject=f"Patient/{self.person()['id']}")
-        by_key = [each["identifier"][0]["value"] for each in found]
-        assert len(set(by_key)) == len(by_key)
-        shown = {each["code"]["coding"][0]["code"]: (each["status"], each.get("valueQuantity", {}).get("value")) for each in found}
-        assert len(shown) == len(found), "a result stands there twice"
-        return shown
-
-    def listed(self) -> set[str]:
-        """The codes of the Observations that the report lists; every reference leads somewhere."""
-        found = [self.server.read(each["reference"]) for each in self.report().get("result", ())]
-        assert all(found)
-        codes = [each["code"]["coding"][0]["code"] for each in found if each]
-        assert len(codes) == len(set(codes))
-        return set(codes)
-
-    def person(self) -> Resource:
-        """The only Patient with the number."""
-        (found,) = self.server.all("Patient", identifier=f"{BASE}/HOSP/HOSP|{self.patient}")
-        return found
-
-
 @pytest.fixture
 def case(engine: EngineProcess, server: FhirServer) -> Case:
     return Case(engine, server)
-
-
-def delivery(message: dict[str, Any]) -> tuple[str, str]:
-    """Status and code of a message's only delivery."""
-    (row,) = message["deliveries"]
-    return row["status"], row["code"]
 
 
 # --- a result's life
@@ -192,7 +105,7 @@ def test_without_a_time_of_report_that_of_the_message_counts(case: Case) -> None
 
 
 def test_a_replay_does_not_undo_a_correction(case: Case) -> None:
-    """`flue replay` of an old final after its correction is superseded, however often; `--force` sends it, and a correction goes over that."""
+    """`flue replay` of an old final after its correction is superseded, however often; `--force` sends it, a correction corrects that."""
     old = case.send(obx(GLUCOSE, "96"), at="0900")
     case.send(obx(GLUCOSE, "59", "C"), at="1000", status="C")
     for _ in range(2):
@@ -389,126 +302,6 @@ def test_a_cancelled_report_leaves_its_results(engine: EngineProcess, server: Fh
     assert case.report()["status"] == "cancelled"
     assert case.results() == {GLUCOSE: ("final", 95), SODIUM: ("final", 140)}
     assert case.listed() == {GLUCOSE, SODIUM}
-
-
-# --- patients
-
-
-def test_an_accession_number_used_for_another_patient_is_held(case: Case) -> None:
-    """Neither patient's record changes, and the other patient's lane goes on."""
-    case.send(obx(GLUCOSE, "95"), at="0800")
-    other = case.patient + "9"
-    held = case.send(obx(GLUCOSE, "300"), at="0900", patient=other, name="Huber^Max")
-    assert held["status"] == "held" and delivery(held) == ("held", "identity_conflict")
-    assert case.results() == {GLUCOSE: ("final", 95)}
-    assert case.report()["subject"]["reference"] == f"Patient/{case.person()['id']}"
-    forced = case.engine.replay(held["id"], force=True)
-    assert delivery(case.engine.message(forced[0])) == ("held", "identity_conflict")
-    again = Case(case.engine, case.server)
-    again.patient = other
-    again.send(obx(SODIUM, "139"), name="Huber^Max")
-    assert again.results() == {SODIUM: ("final", 139)}
-
-
-@pytest.mark.parametrize("channel", ["unknown", "lanes", "conditional"])
-def test_one_new_patient_in_two_messages_at_once(engine: EngineProcess, server: FhirServer, channel: str) -> None:
-    """Two connections, two orders, one number nobody knew: one Patient, also where lanes are orders."""
-    for _ in range(8):
-        one, other = Case(engine, server, channel), Case(engine, server, channel)
-        other.patient = one.patient
-        with engine.line(channel) as first, engine.line(channel) as second:
-            first.push(one.message(obx(GLUCOSE, "95")))
-            second.push(other.message(obx(SODIUM, "140")))
-            assert (code(first.read()), code(second.read())) == ("AA", "AA")
-        engine.settled()
-        assert one.results() == {GLUCOSE: ("final", 95), SODIUM: ("final", 140)}
-        assert one.report()["subject"] == other.report()["subject"]
-
-
-def two_patients(first: Case, second: Case, at: str = "0800") -> bytes:
-    """One message with a result of each."""
-    parts = [line for each, value in ((first, "95"), (second, "96")) for line in (pid(each.patient), obr(each.order, f"20260304{at}00", "F"), obx(GLUCOSE, value))]
-    first._sent += 1
-    return "\r".join((header(f"{first.order}.{first._sent}"), *parts)).encode() + b"\r"
-
-
-def test_two_patients_are_two_transactions(engine: EngineProcess, server: FhirServer) -> None:
-    """Each has a lane and a delivery, and neither's bundle mentions the other."""
-    one, two = Case(engine, server), Case(engine, server)
-    message = one.deliver(two_patients(one, two))
-    assert message["status"] == "sent" and [row["status"] for row in message["deliveries"]] == ["sent", "sent"]
-    for row, mine, other in zip(message["deliveries"], (one, two), (two, one)):
-        assert mine.patient in json.dumps(row["content"]) and other.patient not in json.dumps(row["content"])
-    assert one.results() == {GLUCOSE: ("final", 95)} and two.results() == {GLUCOSE: ("final", 96)}
-
-
-def test_one_patients_failure_does_not_repeat_the_other(engine: EngineProcess, server: FhirServer) -> None:
-    """The server refuses the second (two Patients have that number): the first is sent once, also when the second is sent again."""
-    one, two = Case(engine, server), Case(engine, server)
-    twins = [server.create({"resourceType": "Patient", "identifier": [{"system": f"{BASE}/HOSP/HOSP", "value": two.patient}]}) for _ in range(2)]
-    message = one.deliver(two_patients(one, two))
-    assert message["status"] == "partly_sent"
-    first, second = message["deliveries"]
-    assert (first["status"], second["status"], second["code"]) == ("sent", "held", "412")
-    assert one.results() == {GLUCOSE: ("final", 95)} and not two.reports()
-    server.remove(f"Patient/{twins[1]['id']}")
-    assert engine.flue("replay", "retry", str(message["id"])).returncode == 0
-    engine.wait_for(lambda: engine.message(message["id"])["status"] == "sent")
-    again = engine.message(message["id"])["deliveries"]
-    assert again[0] == first, "the first was touched"
-    assert again[1]["status"] == "sent" and two.results() == {GLUCOSE: ("final", 96)}
-
-
-def test_a_patient_without_a_number_does_not_hold_the_other(engine: EngineProcess, server: FhirServer) -> None:
-    """The part without a usable identifier is held, the other one leaves."""
-    one, two = Case(engine, server), Case(engine, server)
-    message = one.deliver(two_patients(one, two).replace(f"{two.patient}^^^HOSP^MR".encode(), b""))
-    assert [row["status"] for row in message["deliveries"]] == ["sent", "held"]
-    assert message["deliveries"][1]["code"] == "no_patient_id"
-    assert one.results() == {GLUCOSE: ("final", 95)}
-
-
-# --- large bundles
-
-
-TESTS = [f"{number}-{digit}" for number, digit in ((2951, 2), (2823, 3), (2075, 0), (1963, 8), (3094, 0), (2160, 0), (2345, 7), (17861, 6), (2885, 2), (1751, 7), (1975, 2), (6768, 6))]
-
-
-@EITHER
-def test_fourteen_resources(engine: EngineProcess, server: FhirServer, channel: str) -> None:
-    """Patient, report and twelve results, where no more than eight entries may have conditions; corrected, then resent."""
-    case = Case(engine, server, channel)
-    case.send(*(obx(test, str(number), "P") for number, test in enumerate(TESTS)), at="0800", status="P")
-    assert case.results() == {test: ("preliminary", number) for number, test in enumerate(TESTS)}
-    for at in ("0900", "0900"):
-        assert case.send(*(obx(test, str(number + 100), "C") for number, test in enumerate(TESTS)), at=at, status="C")["status"] == "sent"
-        assert case.results() == {test: ("corrected", number + 100) for number, test in enumerate(TESTS)}
-    assert case.listed() == set(TESTS) and len(case.reports()) == 1
-
-
-@EITHER
-def test_many_shared_resources(engine: EngineProcess, server: FhirServer, channel: str) -> None:
-    """More than eight people, visits and orders that may or may not be there: each is there once, whoever comes first."""
-    cases = [Case(engine, server, channel) for _ in range(6)]
-    doctors = [f"{cases[0].order}{letter}^Arzt{letter}^Anna^^^^^^HOSP" for letter in "ABCDEFG"]
-    visit = f"PV1|1|I|WARD^^^HOSP||||{doctors[0]}|{doctors[1]}|{doctors[2]}||||||||{doctors[3]}||V{cases[0].order}^^^HOSP"
-    for case in cases:
-        case.patient = cases[0].patient
-    lines: list[Line] = [engine.line(channel) for _ in cases]
-    for case, line in zip(cases, lines):
-        order = obr(case.order, "20260304080000", "F").split("|")
-        order[16] = f"{doctors[4]}~{doctors[5]}~{doctors[6]}"
-        line.push("\r".join((header(f"{case.order}.1"), pid(case.patient), visit, "|".join(order), obx(TESTS[cases.index(case)], "1"))).encode() + b"\r")
-    assert [code(line.read()) for line in lines] == ["AA"] * len(cases)
-    for line in lines:
-        line.close()
-    engine.settled()
-    assert len(cases[0].results()) == len(cases)
-    for doctor in doctors[:4]:
-        assert len(server.all("Practitioner", identifier=f"{BASE}/HOSP/HOSP|{doctor.split('^')[0]}")) == 1
-    assert len(server.all("Encounter", identifier=f"{BASE}/HOSP/HOSP|V{cases[0].order}")) == 1
-    for case in cases:
-        assert len(server.all("ServiceRequest", identifier=f"{BASE}/HOSP/EHR|P{case.order}")) == 1
 
 
 def test_what_the_receiver_was_told_survives_a_kill(engine: EngineProcess, server: FhirServer) -> None:

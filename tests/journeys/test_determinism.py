@@ -51,7 +51,8 @@ def test_the_examples_are_the_same_everywhere(way: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "".join(way) or "plain")
 def test_the_corpus_is_the_same_everywhere(way: tuple[str, ...], shared: Path) -> None:
     """So with every result message of the corpus, and what nobody can convert."""
-    check([file for folder in ("oru", "oul", "charset", "malformed") for file in sorted((shared / "corpus" / folder).glob("*.hl7"))], way, 87)
+    folders = [shared / "corpus" / folder for folder in ("oru", "oul", "charset", "malformed")]
+    check([file for folder in folders for file in sorted(folder.glob("*.hl7"))], way, 87)
 
 
 @pytest.mark.shared

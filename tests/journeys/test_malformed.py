@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.journeys.damage import MUTANTS
 from tests.journeys.engine_process import END, START, Channel, EngineProcess, Line, fields, laboratory
 from tests.journeys.fhir_server import FhirServer
 
@@ -29,7 +30,6 @@ pytestmark = pytest.mark.journey
 
 NUMBERS = count(1)
 EXAMPLES = int(os.environ.get("FLUE_MUTATIONS", "250"))
-SEEDS = [file.read_bytes() for file in sorted((Path(__file__).parents[2] / "examples" / "lab_results" / "messages").glob("*.hl7"))]
 BAD = {"AE", "AR", "CE", "CR"}
 
 
@@ -125,7 +125,10 @@ def listed(engine: EngineProcess, **search: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("content", [b"MSH", b"x", b"MSH|^~\\&|", b"\x00" * 40, b"\xff\xfe", "größer".encode("utf-16"), b"PID|1\r", b"\r\r\r", b"MSH|||||\r"])
+HARDLY = [b"MSH", b"x", b"MSH|^~\\&|", b"\x00" * 40, b"\xff\xfe", "größer".encode("utf-16"), b"PID|1\r", b"\r\r\r", b"MSH|||||\r"]
+
+
+@pytest.mark.parametrize("content", HARDLY)
 def test_hardly_anything_is_answered_listed_and_shown(engine: EngineProcess, content: bytes) -> None:
     """`flue messages list --status error` has it, `flue messages show --raw` gives the very bytes."""
     with engine.line() as line:
@@ -156,62 +159,6 @@ def test_an_endless_frame_does_not_fill_the_engine(engine: EngineProcess) -> Non
 # --- messages that Hypothesis damages
 
 
-def at(content: bytes, where: float) -> int:
-    return int(where * len(content))
-
-
-PIECES = st.one_of(
-    st.sampled_from([b"\r", b"\n", b"|", b"^", b"~", b"\\", b"&", b'""', b"\\X", b"\\F\\", b"\\.br\\", b"MSH|", b"PID|1", b"OBX|", b"OBR|", b"SPM|1|", b"\xff", b"\x00", b"<5", b"1e400", b"-" * 40]),
-    st.binary(max_size=8),
-)
-WHERE = st.floats(0, 1, exclude_max=True)
-CHANGES = st.one_of(
-    st.tuples(st.just("insert"), WHERE, PIECES),
-    st.tuples(st.just("cut"), WHERE, WHERE),
-    st.tuples(st.just("repeat"), WHERE, st.integers(1, 60)),
-    st.tuples(st.just("flip"), WHERE, st.integers(1, 255)),
-    st.tuples(st.just("swap"), WHERE, WHERE),
-    st.tuples(st.just("type"), WHERE, st.sampled_from([b"NM", b"SN", b"DT", b"TS", b"ED", b"RP", b"CWE", b"FT", b"XX", b""])),
-    st.tuples(st.just("end"), WHERE, st.none()),
-)
-
-
-def damaged(content: bytes, change: tuple[str, float, Any]) -> bytes:
-    """One change."""
-    kind, where, what = change
-    place = at(content, where)
-    if kind == "insert":
-        return content[:place] + what + content[place:]
-    if kind == "cut":
-        return content[:place] + content[place + at(content[place:], what * what) :]
-    if kind == "flip" and content:
-        return content[:place] + bytes([content[place] ^ what]) + content[place + 1 :]
-    if kind == "end":
-        return content[:place]
-    lines = content.split(b"\r")
-    line = at(lines, where)  # type: ignore[arg-type]
-    if kind == "repeat":
-        lines[line:line] = [lines[line]] * what
-    elif kind == "swap":
-        other = at(lines, what)  # type: ignore[arg-type]
-        lines[line], lines[other] = lines[other], lines[line]
-    elif kind == "type" and lines[line].startswith(b"OBX|"):
-        parts = lines[line].split(b"|")
-        lines[line] = b"|".join([*parts[:2], what, *parts[3:]])
-    return b"\r".join(lines)
-
-
-def mutant(seed: int, changes: list[tuple[str, float, Any]]) -> bytes:
-    """A seed after its changes: numbers of its own for message, orders and patient, and never a byte that would end the frame."""
-    content, number = SEEDS[seed], next(NUMBERS)
-    for own in (b"LAB", b"P26-", b"F26-", b"S26-", b"4711"):
-        content = content.replace(own + b"0", own + b"%d0" % number).replace(own + b"1", own + b"%d1" % number).replace(own + b"8", own + b"%d8" % number)
-    for change in changes:
-        content = damaged(content, change)
-    return content.replace(b"\x0b", b"?").replace(b"\x1c", b"?") or b"?"
-
-
-MUTANTS = st.builds(mutant, st.integers(0, len(SEEDS) - 1), st.lists(CHANGES, min_size=1, max_size=6))
 BOUNDED = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
@@ -234,7 +181,7 @@ def test_damaged_messages_are_answered_and_kept(engine: EngineProcess) -> None:
     line.close()
     engine.settled(60)
     assert not [wrong for file in (engine.folder / "made").iterdir() for wrong in second_opinion(file)]
-    assert not engine.messages(delivery_status="held") or {reason(engine, each["id"]) for each in engine.messages(delivery_status="held")} <= HOLDS
+    assert {reason(engine, each["id"]) for each in engine.messages(delivery_status="held")} <= HOLDS
 
 
 HOLDS = {"no_patient_id", "emptied", "identity_conflict"}
@@ -271,10 +218,11 @@ def test_a_server_takes_what_is_made_of_damaged_messages(tmp_path: Path) -> None
         check()
         engine.settled(120)
         refused = [engine.message(each["id"]) for each in engine.messages(delivery_status="dead_letter")]
-        assert not [(base64.b64decode(each["content_base64"]), row["response"]) for each in refused for row in each["deliveries"] if row["response"]]
+        assert not [(each["content_base64"], row["response"]) for each in refused for row in each["deliveries"] if row["response"]]
 
 
-SPACES = st.one_of(st.just(b""), st.just(b"\r\n"), st.just(b"\x00\x00"), st.binary(max_size=20).map(lambda junk: junk.replace(b"\x0b", b"").replace(b"\x1c", b"")))
+JUNK = st.binary(max_size=20).map(lambda junk: junk.replace(b"\x0b", b"").replace(b"\x1c", b""))
+SPACES = st.one_of(st.sampled_from([b"", b"\r\n", b"\x00\x00"]), JUNK)
 FRAMES = st.lists(st.tuples(SPACES, st.sampled_from(["whole", "whole", "cut", "line feed"]), st.integers(10, 150)), min_size=1, max_size=8)
 
 
@@ -288,8 +236,9 @@ def test_cut_streams(engine: EngineProcess) -> None:
         for junk, kind, length in frames:
             control_id = f"CUT{next(NUMBERS)}"
             content = good(control_id)
-            stream += junk + START + (content[:length] if kind == "cut" else content.replace(b"\r", b"\n") if kind == "line feed" else content)
-            stream += b"" if kind == "cut" else END
+            if kind == "line feed":
+                content = content.replace(b"\r", b"\n")
+            stream += junk + START + (content[:length] if kind == "cut" else content + END)
             expected.append("AR" if kind == "cut" else control_id)
         if frames[-1][1] == "cut":  # which only the next frame, or the end, can tell
             stream, expected = stream + START + good(last := f"CUT{next(NUMBERS)}") + END, [*expected, last]
@@ -417,7 +366,10 @@ def test_a_held_message_leaves_after_the_fix(site: EngineProcess) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["channel: lab\nsource: [", "", "channel: lab\n", "\x00\x01", "source: {sauce: {}}\nchannel: lab\ndestinations: []\n", "channel: lab\nchannel: lab\n", "&a [*a]", "ééé"],
+    [
+        "channel: lab\nsource: [", "", "channel: lab\n", "\x00\x01", "source: {sauce: {}}\nchannel: lab\ndestinations: []\n",
+        "channel: lab\nchannel: lab\n", "&a [*a]", "ééé",
+    ],  # fmt: skip
     ids=["unclosed", "empty", "half", "binary", "unknown", "twice", "circle", "word"],
 )
 def test_a_broken_channel_file_leaves_the_old_one_running(engine: EngineProcess, text: str) -> None:

@@ -1,4 +1,4 @@
-"""A receiver that is down while messages pile up: memory stays, nothing is lost, and the queue drains as fast at its end as at its beginning.
+"""A receiver that is down while messages pile up: memory stays, nothing is lost, and the queue drains as fast at its end.
 
 FLUE_QUEUE_MB says how much is queued: 128 where nobody says, 1024 for the full measure.  The run prints what it measured.
 """
@@ -127,6 +127,11 @@ def rates(moments: list[tuple[float, int]]) -> list[float]:
     return [total / 4 / 2**20 / max(0.001, after - before) for before, after in pairwise(found)]
 
 
+def quarters(found: list[float]) -> str:
+    """Rates as people read them."""
+    return " ".join(f"{rate:.1f}" for rate in found) + " MB/s by quarters"
+
+
 def test_a_long_queue_costs_disk_and_nothing_else(tmp_path: Path) -> None:
     """The receiver is down, then it comes: memory below 200 MB all the time, every message once, no slower at the end."""
     background, port = Background(), free_port()
@@ -153,8 +158,8 @@ def test_a_long_queue_costs_disk_and_nothing_else(tmp_path: Path) -> None:
     background.close()
     into, out = rates(senders.times), rates([(moment, size) for moment, _, size in arrivals.times])
     print(
-        f"\n{senders.number} messages of {senders.bytes / 2**20:.0f} MB: taken in {queued:.0f} s ({' '.join(f'{rate:.1f}' for rate in into)} MB/s by quarters), "
-        f"drained in {drained:.0f} s, {senders.number / drained:.0f}/s ({' '.join(f'{rate:.1f}' for rate in out)} MB/s of bundles by quarters), "
+        f"\n{senders.number} messages of {senders.bytes / 2**20:.0f} MB: taken in {queued:.0f} s ({quarters(into)}), "
+        f"drained in {drained:.0f} s, {senders.number / drained:.0f}/s (bundles: {quarters(out)}), "
         f"memory {filled:.0f} MB full, {most:.0f} MB at most, {disk / 2**20:.0f} MB on disk"
     )
     assert counts == {"sent": senders.number}
