@@ -81,6 +81,15 @@ class TestShape:
 
 
 @declaration(frozen=True, config=STRICT)
+class WaiverShape:
+    """Rows of the guide that a map does not follow, and why; `by`: the map that does it instead."""
+
+    row: str
+    why: str
+    by: str = ""
+
+
+@declaration(frozen=True, config=STRICT)
 class SegmentMapShape:
     """A file under `maps/segments`."""
 
@@ -90,6 +99,7 @@ class SegmentMapShape:
     within: str = ""
     follows: str = ""
     extends: str = ""
+    waived: tuple[WaiverShape, ...] = ()
     rules: tuple[RuleShape, ...] = ()
     tests: tuple[TestShape, ...] = ()
 
@@ -125,6 +135,7 @@ class MessageMapShape:
     part: str = ""
     follows: str = ""
     extends: str = ""
+    waived: tuple[WaiverShape, ...] = ()
     resources: tuple[MakeShape, ...] = ()
     drop: tuple[str, ...] = ()
     tests: tuple[TestShape, ...] = ()
@@ -141,6 +152,7 @@ class TableShape:
     displays: dict[str, str] = Field(default_factory=dict)
     follows: str = ""
     extends: str = ""
+    waived: tuple[WaiverShape, ...] = ()
 
 
 # what it means
@@ -198,6 +210,16 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Waived:
+    """Rows of the guide (a pattern) that a map does not follow, and why; `by`: the map that does it instead."""
+
+    spot: Spot
+    row: str
+    why: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class SegmentMap:
     """What one segment writes into one resource or datatype."""
 
@@ -209,6 +231,7 @@ class SegmentMap:
     tests: tuple[Example, ...] = ()
     follows: str = ""
     extends: str = ""
+    waived: tuple[Waived, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -246,6 +269,8 @@ class MessageMap:
     drop: tuple[Source, ...] = ()
     tests: tuple[Example, ...] = ()
     extends: str = ""
+    follows: str = ""
+    waived: tuple[Waived, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -266,6 +291,8 @@ class Table:
     codes: Mapping[str, Coded]
     otherwise: Coded | None = None
     extends: str = ""
+    follows: str = ""
+    waived: tuple[Waived, ...] = ()
 
 
 Definition = SegmentMap | MessageMap | Table
@@ -293,7 +320,11 @@ def _segment_map(name: str, spot: Spot, shape: SegmentMapShape, problems: list[P
     tests = tuple(Example(spot.at("tests", index), each) for index, each in enumerate(shape.tests))
     segment, _, resource = name.partition("_")
     named = _named(rules)
-    return SegmentMap(name, shape.segment or segment, shape.resource or shape.within or resource, spot, named, tests, shape.follows, shape.extends)
+    return SegmentMap(name, shape.segment or segment, shape.resource or shape.within or resource, spot, named, tests, shape.follows, shape.extends, _waived(shape, spot))
+
+
+def _waived(shape: SegmentMapShape | MessageMapShape | TableShape, spot: Spot) -> tuple[Waived, ...]:
+    return tuple(Waived(spot.at("waived", index), each.row, each.why, each.by) for index, each in enumerate(shape.waived))
 
 
 def _named(rules: list[Rule]) -> tuple[Rule, ...]:
@@ -363,7 +394,7 @@ def _message_map(name: str, spot: Spot, shape: MessageMapShape, problems: list[P
     makes = tuple(_make(each, spot.at("resources", index), problems) for index, each in enumerate(shape.resources))
     tests = tuple(Example(spot.at("tests", index), each) for index, each in enumerate(shape.tests))
     drop = _sources(shape.drop, spot.at("drop"), problems)
-    return MessageMap(name, spot, shape.messages, shape.arrange, shape.part, makes, drop, tests, shape.extends)
+    return MessageMap(name, spot, shape.messages, shape.arrange, shape.part, makes, drop, tests, shape.extends, shape.follows, _waived(shape, spot))
 
 
 def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
@@ -392,7 +423,7 @@ def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
 def _table(name: str, spot: Spot, shape: TableShape, problems: list[Problem]) -> Table:
     codes = {key: _coded(value, shape, spot.at("codes", key), problems) for key, value in shape.codes.items()}
     otherwise = None if shape.otherwise is None else _coded(shape.otherwise, shape, spot.at("otherwise"), problems)
-    return Table(shape.table or name, spot, codes, otherwise, shape.extends)
+    return Table(shape.table or name, spot, codes, otherwise, shape.extends, shape.follows, _waived(shape, spot))
 
 
 def _coded(value: Any, shape: TableShape, spot: Spot, problems: list[Problem]) -> Coded:

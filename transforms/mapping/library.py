@@ -149,6 +149,8 @@ def packaged() -> Mapping[str, Definition]:
     problems: list[Problem] = []
     found: dict[str, Definition] = {}
     for path, text in _files(files("transforms.mapping").joinpath("maps"), "maps"):
+        if path.startswith("maps/datatypes/"):
+            continue  # they say what functions do; `datatypes` reads them
         stem = path.rpartition("/")[2].removesuffix(".yaml")
         definition = read_definition(stem, text, path, problems)
         if definition is not None:
