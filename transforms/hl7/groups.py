@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from transforms.document import Note
 from transforms.hl7.message import Message, Segment
 from transforms.hl7.placement import ATTACHED, BACK, EITHER, LATE, ON, STAY, Move, State
-from transforms.hl7.structures import structure as _structure
-from transforms.hl7.structures import structure_of
+from transforms.hl7.structures import PACKAGED, Structures
 
 
 class Group:
@@ -76,10 +75,10 @@ class Tree(Group):
         self.deviations: list[Note] = []
 
 
-def group(message: Message, structure: str | None = None) -> Tree:
-    """The message's segments in the groups of its structure (or of the one that is named)."""
-    name = structure or structure_of(message)
-    known = _structure(name)
+def group(message: Message, structure: str | None = None, structures: Structures = PACKAGED) -> Tree:
+    """The message's segments in the groups of its structure (or of the one that is named), as the package or a site knows it."""
+    name = structure or structures.structure_of(message)
+    known = structures.structure(name)
     segments = message.segments
     if known is None:
         tree = Tree(name)

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from transforms.declaration.suggestions import did_you_mean
 from transforms.document import Context
 from transforms.errors import ConfigurationError, Problem
+from transforms.hl7.local import NOTHING, Declared, declares, read_declarations
 from transforms.hl7.message import Message
+from transforms.hl7.structures import PACKAGED, Structures
 from transforms.mapping.checking import check_message_map, check_segment_map, in_order
 from transforms.mapping.conversion import Line
 from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
@@ -37,6 +39,7 @@ class Library:
     segment_maps: Mapping[str, SegmentMap]
     message_maps: Mapping[str, MessageMap]
     tables: Mapping[str, Table]
+    structures: Structures = PACKAGED
     _converters: dict[tuple[str, MapOptions, bool], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
@@ -48,13 +51,18 @@ class Library:
         problems: list[Problem] = []
         own = dict(packaged())
         site: dict[str, Definition] = {}
+        local = NOTHING
         for name, text in sorted((site_maps or {}).items()):
+            if declares(text):
+                local += read_declarations(text, (paths or {}).get(name, name), problems)
+                continue
             stem = name.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
             found = read_definition(stem, text, (paths or {}).get(name, name), problems)
             if found is not None:
                 site[_key(stem, found)] = found
         merged = {name: _extended(name, {**own, **site}, own, problems, ()) for name in {**own, **site}}
-        library = _sorted(merged)
+        library = replace(_sorted(merged), structures=Structures(local) if local != NOTHING else PACKAGED)
+        problems += library.structures.problems()
         problems += library.problems() if site else _package_problems(library)
         if any(each.severity == "error" for each in problems):
             raise ConfigurationError(in_order(problems))
@@ -96,7 +104,10 @@ class Library:
             if name == "auto":
                 by_structure = {each: map_name for map_name, found in self.message_maps.items() for each in found.messages}
                 each_one = {each: self._converter(map_name, options, explain=explain) for each, map_name in by_structure.items()}
-                self._converters[key] = AnyConverter(each_one)
+                for own in self.structures.own():
+                    near = next((each_one[each] for each in self.structures.lineage(own) if each in each_one), None)
+                    each_one |= {own: near} if near else {}
+                self._converters[key] = AnyConverter(each_one, self.structures)
             else:
                 self._converters[key] = self._compiled(name, options, explain=explain)
         return self._converters[key]
@@ -106,7 +117,7 @@ class Library:
         if found is None:
             raise KeyError(f"there is no message map {name}{did_you_mean(name, self.message_maps)}")
         module = write_module(found, self.segment_maps, self.kit(options), explain=explain)
-        return Converter(found, module, options)
+        return Converter(found, module, options, structures=self.structures)
 
     # for tests
 
@@ -127,7 +138,7 @@ class Library:
         rules = tuple(each for each in found.rules if each.name != name)
         if len(rules) == len(found.rules):
             raise KeyError(f"there is no rule {rule_name}")
-        return Library({**self.segment_maps, map_name: replace(found, rules=rules)}, self.message_maps, self.tables)
+        return Library({**self.segment_maps, map_name: replace(found, rules=rules)}, self.message_maps, self.tables, self.structures)
 
 
 def _key(stem: str, found: Definition) -> str:

@@ -17,7 +17,7 @@ from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.groups import group
 from transforms.hl7.lines import segments_of
 from transforms.hl7.message import Message
-from transforms.hl7.structures import structure_of
+from transforms.hl7.structures import PACKAGED, Structures
 from transforms.mapping.arrangement import Branch, Plan, grouped, make_plan
 from transforms.mapping.definition import MessageMap
 from transforms.mapping.grouping import ARRANGEMENTS
@@ -82,8 +82,10 @@ class Environment:
 class Converter:
     """A message map under options, ready to convert messages."""
 
-    def __init__(self, message_map: MessageMap, module: Module, options: MapOptions, arrange: Arrange | None = None) -> None:
-        self.map, self.module, self.options = message_map, module, options
+    def __init__(
+        self, message_map: MessageMap, module: Module, options: MapOptions, arrange: Arrange | None = None, structures: Structures = PACKAGED
+    ) -> None:
+        self.map, self.module, self.options, self.structures = message_map, module, options, structures
         self._always = {"MSH": 1 << 1 | 1 << 2}  # the delimiters: they are how the message was read
         for place in message_map.drop:
             self._always[place.segment] = self._always.get(place.segment, 0) | 1 << place.field
@@ -193,10 +195,11 @@ class Converter:
         return Environment(makes, late, name, issuer, sender, plain(header[12], 1, 1, reading), {}, {}, held)
 
     def _planned(self, key: tuple[str, tuple[str, ...]], message: Message) -> _Planned:
-        if self.map.messages and structure_of(message) not in self.map.messages:
+        lineage = self.structures.lineage(self.structures.structure_of(message))
+        if self.map.messages and not any(name in self.map.messages for name in lineage):
             why = f"the map {self.map.name} is for {', '.join(self.map.messages)}"
             raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", why, fatal=True)
-        tree = group(message)
+        tree = group(message, structures=self.structures)
         names = key[1]
         plan = make_plan(names, self._arrange(tree, self.options.obx_after_spm), self.module.sites, self.map.part)
         pads = tuple([""] * (self.module.widest.get(name, 0) + 1) for name in names)
@@ -235,12 +238,12 @@ class Converter:
 class AnyConverter:
     """Chooses the message map by the message's structure."""
 
-    def __init__(self, converters: Mapping[str, Converter]) -> None:
-        self._converters = converters  # by structure
+    def __init__(self, converters: Mapping[str, Converter], structures: Structures = PACKAGED) -> None:
+        self._converters, self._structures = converters, structures  # by structure
 
     def of(self, message: Message) -> Converter:
         """The converter for a message.  Raises MessageError where none is for its structure."""
-        found = self._converters.get(structure_of(message))
+        found = self._converters.get(self._structures.structure_of(message))
         if found is None:
             raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", "no map is for messages of this type", fatal=True)
         return found
