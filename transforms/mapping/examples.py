@@ -47,19 +47,19 @@ def run_examples(maps: Mapping[str, SegmentMap], message_maps: Mapping[str, Mess
     """Run the tests of all maps, or of one."""
     for name, found in maps.items():
         if only in ("", name):
-            yield from _run_all(found, _SegmentRunner(found, maps, kit))
+            yield from _run_all(found, SegmentRunner(found, maps, kit))
     for name, other in message_maps.items():
         if only in ("", name):
-            yield from _run_all(other, _MessageRunner(other, maps, kit))
+            yield from _run_all(other, MessageRunner(other, maps, kit))
 
 
-def _run_all(found: SegmentMap | MessageMap, runner: _SegmentRunner | _MessageRunner) -> Iterator[Outcome]:
+def _run_all(found: SegmentMap | MessageMap, runner: SegmentRunner | MessageRunner) -> Iterator[Outcome]:
     for example in found.tests:
         line, _ = example.spot.place
         yield Outcome(found.name, example.shape.name or f"line {line}", example.spot.file, line, tuple(_failures(example, runner)))
 
 
-def _failures(example: Example, runner: _SegmentRunner | _MessageRunner) -> Iterator[str]:
+def _failures(example: Example, runner: SegmentRunner | MessageRunner) -> Iterator[str]:
     shape = example.shape
     try:
         options = TypeAdapter(MapOptions).validate_python(shape.options)
@@ -102,7 +102,7 @@ def _spelled(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else repr(value) if not isinstance(value, int) or isinstance(value, bool) else str(value)
 
 
-def _text(shape: TestShape) -> str:
+def message_of(shape: TestShape) -> str:
     """The message of a test: its segments, behind a header if it has none."""
     lines = shape.given.replace("\r", "\n").split("\n") if isinstance(shape.given, str) else [*shape.given]
     lines = [line.strip("\r\n") for line in lines if line.strip()]
@@ -116,7 +116,7 @@ def _context(shape: TestShape) -> Context:
     return Context(RECEIVED, "test", shape.timezone, identity)
 
 
-class _SegmentRunner:
+class SegmentRunner:
     """Runs one segment map by itself: all segments of a test in one group."""
 
     def __init__(self, found: SegmentMap, maps: Mapping[str, SegmentMap], kit: Kit) -> None:
@@ -126,11 +126,17 @@ class _SegmentRunner:
     def run(self, shape: TestShape, options: MapOptions) -> tuple[dict[str, Any] | None, list[str], list[str]]:
         """What the map makes, the fields of its segment left over, and the codes of notes."""
         converter = self._converters.get(options) or self._converter(options)
-        converted, conversion = converter.run(parse(_text(shape).encode()), _context(shape))
-        made = conversion.outs[0] if conversion.plan.nodes else None
+        converted, conversion = converter.run(parse(message_of(shape).encode()), _context(shape))
         notes = [each.code for each in conversion.notes]
         leftover = [each for each in converted.leftover if each.startswith(self._map.segment)]
-        return _bare(made, conversion), leftover, notes
+        return _made(conversion), leftover, notes
+
+    def convert(self, text: str, shape: TestShape) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """What another message gives under the same test: what the map makes, and the Bundle around it."""
+        options = TypeAdapter(MapOptions).validate_python(shape.options)
+        converter = self._converters.get(options) or self._converter(options)
+        converted, conversion = converter.run(parse(text.encode()), _context(shape))
+        return _made(conversion), converted.bundle
 
     def _converter(self, options: MapOptions) -> Converter:
         make = Make("made", self._map.type, self._map.spot, (ALL,), (self._map.name,), identify="alone")
@@ -140,25 +146,38 @@ class _SegmentRunner:
         return converter
 
 
-class _MessageRunner:
+class MessageRunner:
     """Runs a message map on whole messages; what it makes is the Bundle."""
 
     def __init__(self, found: MessageMap, maps: Mapping[str, SegmentMap], kit: Kit) -> None:
         self._map, self._maps, self._kit = found, maps, kit
+        self._converters: dict[MapOptions, Converter] = {}
 
     def run(self, shape: TestShape, options: MapOptions) -> tuple[dict[str, Any] | None, list[str], list[str]]:
         """The Bundle, what is left over, and the codes of notes."""
-        module = write_module(self._map, self._maps, replace(self._kit, options=options), explain=False)
-        converted = Converter(self._map, module, options)(parse(_text(shape).encode()), _context(shape))
+        converted = self._converter(options)(parse(message_of(shape).encode()), _context(shape))
         return converted.bundle, [*converted.leftover], [each.code for each in converted.notes]
+
+    def convert(self, text: str, shape: TestShape) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """The Bundle another message gives under the same test, twice."""
+        options = TypeAdapter(MapOptions).validate_python(shape.options)
+        bundle = self._converter(options)(parse(text.encode()), _context(shape)).bundle
+        return bundle, bundle
+
+    def _converter(self, options: MapOptions) -> Converter:
+        if options not in self._converters:
+            module = write_module(self._map, self._maps, replace(self._kit, options=options), explain=False)
+            self._converters[options] = Converter(self._map, module, options, structures=self._kit.structures)
+        return self._converters[options]
 
 
 def _one_group(tree: Any, _: str) -> Branch:
     return Branch(ALL, [(each.name, each.position) for each in tree.walk()])
 
 
-def _bare(made: dict[str, Any] | None, conversion: Conversion) -> dict[str, Any] | None:
+def _made(conversion: Conversion) -> dict[str, Any] | None:
     """What the rules wrote, without the id of what is contained."""
+    made = conversion.outs[0] if conversion.plan.nodes else None
     if made is None or made is not conversion.forms[0]:
         return made
     return {key: value for key, value in made.items() if key != "id"}

@@ -1,0 +1,132 @@
+"""What the tests of maps prove: blank a field in a test's message, and see what is no longer there.
+
+A rule that names a field proves nothing; a value that goes when the field goes does.  Where the whole result goes with the
+field, the field is changed instead, and what changes with it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from transforms.errors import MessageError
+from transforms.mapping.definition import Example, MessageMap, SegmentMap
+from transforms.mapping.examples import MessageRunner, SegmentRunner, message_of
+from transforms.mapping.kit import Kit
+from transforms.mapping.leaves import Leaf, changed
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_OTHER = str.maketrans(
+    _LETTERS + _LETTERS.upper() + "0123456789", _LETTERS[1:] + "a" + _LETTERS[1:].upper() + "A" + "1234567890"
+)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What depends on a field: leaves of what the map makes, and of everything in the Bundle."""
+
+    made: frozenset[Leaf] = frozenset()
+    bundle: frozenset[Leaf] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A test as it stands."""
+
+    example: Example
+    lines: tuple[str, ...]
+    made: dict[str, Any]
+    bundle: dict[str, Any]
+
+
+class Proofs:
+    """What the tests of one map prove, found out when asked."""
+
+    def __init__(self, found: SegmentMap | MessageMap, maps: Mapping[str, SegmentMap], kit: Kit) -> None:
+        self.map = found
+        self._runner = (SegmentRunner if isinstance(found, SegmentMap) else MessageRunner)(found, maps, kit)  # type: ignore[arg-type]
+        self._known: dict[tuple[str, int, int], Proof] = {}
+
+    def of(self, segment: str, field: int, component: int = 0) -> Proof:
+        """What depends on a field (or a component of it), over all tests together."""
+        key = (segment, field, component)
+        if key not in self._known:
+            found = [each for run in self._runs for each in self._without(run, *key)]
+            made, bundle = (frozenset().union(*each) for each in ([one.made for one in found], [one.bundle for one in found]))
+            self._known[key] = Proof(made, bundle)
+        return self._known[key]
+
+    @cached_property
+    def _runs(self) -> list[_Run]:
+        found = []
+        for example in self.map.tests:
+            text = message_of(example.shape)
+            made, bundle = self._convert(text, example)
+            if made is not None:
+                found.append(_Run(example, tuple(text.rstrip("\r").split("\r")), made, bundle))
+        return found
+
+    def _convert(self, text: str, example: Example) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        try:
+            made, bundle = self._runner.convert(text, example.shape)
+        except MessageError:
+            return None, {}
+        sorted_out = by_type(bundle)
+        return (sorted_out if made is bundle else made), sorted_out
+
+    def _without(self, run: _Run, segment: str, field: int, component: int) -> Iterator[Proof]:
+        for index, line in enumerate(run.lines):
+            if line[:3] != segment:
+                continue
+            for value in ("", *self._others(line, segment, field, component)):
+                text = replaced(line, field, component, value)
+                if text == line:
+                    break
+                made, bundle = self._convert("\r".join((*run.lines[:index], text, *run.lines[index + 1 :])) + "\r", run.example)
+                if made is not None:
+                    yield Proof(changed(run.made, made), changed(run.bundle, bundle))
+                    break
+
+    def _others(self, line: str, segment: str, field: int, component: int) -> Iterator[str]:
+        """Other values for a field that something must stand in: its own with other letters, then those of other tests."""
+        own = piece(line, field, component)
+        yield own.translate(_OTHER)
+        for run in self._runs:
+            for other in run.lines:
+                if other[:3] == segment and (value := piece(other, field, component)) not in ("", own):
+                    yield value
+
+
+def by_type(bundle: dict[str, Any]) -> dict[str, Any]:
+    """A Bundle's resources under the names of their types, and what it says itself as `Bundle`."""
+    found: dict[str, Any] = {"Bundle": {key: value for key, value in bundle.items() if key != "entry"}}
+    for entry in bundle.get("entry", ()):
+        if resource := entry.get("resource"):
+            found.setdefault(resource["resourceType"], []).append(resource)
+    return found
+
+
+def piece(line: str, field: int, component: int) -> str:
+    """A field of a segment, or a component of its first repetition, raw."""
+    fields = line.split("|")
+    place = field - 1 if fields[0] == "MSH" else field
+    if place >= len(fields):
+        return ""
+    if not component:
+        return fields[place]
+    parts = fields[place].split("~")[0].split("^")
+    return parts[component - 1] if component <= len(parts) else ""
+
+
+def replaced(line: str, field: int, component: int, value: str) -> str:
+    """The segment with another value in a field, or in a component of each of its repetitions; the same where nothing stands there."""
+    fields = line.split("|")
+    place = field - 1 if fields[0] == "MSH" else field
+    if place >= len(fields) or not fields[place]:
+        return line
+    if component:
+        repetitions = [each.split("^") for each in fields[place].split("~")]
+        value = "~".join("^".join([*parts[: component - 1], value, *parts[component:]]) if component <= len(parts) else "^".join(parts) for parts in repetitions)
+    return "|".join([*fields[:place], value, *fields[place + 1 :]])
