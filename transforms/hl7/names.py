@@ -40,6 +40,17 @@ def field_name(segment: str, field: int) -> str:
     return names[field - 1] if 0 < field <= len(names) else ""
 
 
+def field_type(segment: str, field: int) -> str:
+    """`PID`, 3 -> `CX`; empty if no version has that field."""
+    types = _types().get(segment, ())
+    return types[field - 1] if 0 < field <= len(types) else ""
+
+
+@cache
+def _types() -> dict[str, list[str]]:
+    return json.loads((files("transforms.hl7.definitions") / "types.json").read_text(encoding="utf-8"))
+
+
 @cache
 def _fields() -> dict[str, list[str]]:
     return json.loads((files("transforms.hl7.definitions") / "names.json").read_text(encoding="utf-8"))

@@ -14,10 +14,14 @@ from transforms.fhir.elements import Element, children, element, is_type, primit
 from transforms.mapping.conditions import Condition
 from transforms.mapping.definition import Action, Make, MessageMap, Rule, SegmentMap, Table
 from transforms.mapping.grouping import ARRANGEMENTS
+from transforms.mapping.keys import Declared
 from transforms.mapping.kit import Kit
 from transforms.mapping.places import Spot
-from transforms.mapping.results import IDENTITIES
+from transforms.mapping.results import BY_TYPE, IDENTITIES
 from transforms.mapping.targets import Located, locate, shaped
+
+VERBS = ("update", "move")
+"""What may be done to a shared resource beside making it where there is none."""
 
 _ALIKE = (
     frozenset(("string", "markdown", "code", "uri", "url", "id", "canonical", "oid", "uuid")),
@@ -213,8 +217,7 @@ def _make(make: Make, named: Mapping[str, Make], maps: Mapping[str, SegmentMap],
         return
     if not make.at:
         yield make.spot.problem("missing", "A make needs `at` or `each`: the group or segment it is made for.")
-    if make.identify and make.identify not in IDENTITIES:
-        yield make.spot.at("identify").problem("unknown_identity", f"`{make.identify}` is no identity{did_you_mean(make.identify, IDENTITIES)}.")
+    yield from _identified(make, named)
     if make.when is not None:
         yield from _condition(make.when, kit)
     yield from _makes_maps(make, maps)
@@ -228,6 +231,24 @@ def _make(make: Make, named: Mapping[str, Make], maps: Mapping[str, SegmentMap],
         yield from _into(make, named)
     elif make.type not in resource_types():
         yield make.spot.problem("missing", f"{make.type} is no resource: say which make it goes `into`.")
+
+
+def _identified(make: Make, named: Mapping[str, Make]) -> Iterator[Problem]:
+    """Its identity, and what may be done to what is known by it."""
+    identify = make.identify or BY_TYPE.get(make.type, "by_identifier")
+    if isinstance(identify, Declared):
+        earlier = [*named][: [*named].index(make.name)]
+        for name in identify.of:
+            if name not in earlier:
+                known = did_you_mean(name, earlier)
+                yield identify.spot.at("of").problem("unknown_make", f"No make before this one is called `{name}`{known}.")
+    elif identify not in IDENTITIES:
+        yield make.spot.at("identify").problem("unknown_identity", f"`{identify}` is no identity{did_you_mean(identify, IDENTITIES)}.")
+        return
+    if make.verb and make.verb not in VERBS:
+        yield make.spot.at("verb").problem("unknown_verb", f"`{make.verb}` is no verb{did_you_mean(make.verb, VERBS)}; there are {enumerated(VERBS)}.")
+    elif make.verb and (make.into or isinstance(identify, Declared) or IDENTITIES[identify].owned):
+        yield make.spot.at("verb").problem("no_verb", "Only what is shared with others (known by an identifier of theirs) has a verb; what is ours is put by its id.")
 
 
 def _makes_maps(make: Make, maps: Mapping[str, SegmentMap]) -> Iterator[Problem]:

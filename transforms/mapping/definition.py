@@ -17,6 +17,7 @@ from transforms.declaration.building import FAILED, Builder
 from transforms.declaration.reading import read, spelled
 from transforms.errors import Problem
 from transforms.mapping.conditions import Condition, read_condition
+from transforms.mapping.keys import Declared, read_declared
 from transforms.mapping.places import Source, Spot, Step, source, target
 
 STRICT = ConfigDict(extra="forbid", populate_by_name=False)
@@ -115,7 +116,7 @@ class MakeShape:
     with_if_only: Names = ()
     link: dict[str, str] = Field(default_factory=dict)
     when: Any = None
-    identify: str = ""
+    identify: Any = ""
     verb: str = ""
     into: str = ""
     wrap: Any = None
@@ -246,8 +247,8 @@ class Make:
     with_if_only: tuple[str, ...] = ()
     link: tuple[tuple[str, str], ...] = ()
     when: Condition | None = None
-    identify: str = ""
-    verb: str = ""
+    identify: Declared | str = ""
+    verb: str = ""  # of what is shared: `update`, `move` (an update that may change whose it is); else it is created if there is none
     into: str = ""
     wrap: Any = None
     needs: tuple[str, ...] = ()  # one of these elements must have been written
@@ -409,7 +410,7 @@ def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
         _many(shape.with_if_only),
         tuple(shape.link.items()),
         when,
-        shape.identify,
+        read_declared(shape.identify, spot.at("identify"), problems),
         shape.verb,
         shape.into,
         shape.wrap,

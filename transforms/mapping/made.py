@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from transforms.fhir.elements import children, resource_types
 from transforms.mapping.arrangement import Site
 from transforms.mapping.definition import Make, Rule, SegmentMap
+from transforms.mapping.keys import Declared, identity_of
 from transforms.mapping.places import Source
 from transforms.mapping.results import BY_TYPE, IDENTITIES, Identity
 from transforms.mapping.targets import fields_read, reads_many
@@ -21,12 +22,15 @@ class Made:
         self.rules: list[tuple[str, Rule]] = [(each.name, rule) for each in used for rule in each.rules]
         self.own: tuple[str, ...] = tuple(dict.fromkeys(each.segment for each in used))
         self.resource = make.type in resource_types()
-        name = make.identify or BY_TYPE.get(make.type, "by_identifier")
-        self.identity: Identity | None = IDENTITIES[name] if self.resource and not make.into else None
-        self.grouped = bool(self.identity and self.identity.counted and self.identity.links)
+        self.identity: Identity | None = self._identified() if self.resource and not make.into else None
+        self.grouped = bool(self.identity and self.identity.counted and self.identity.links and not self.identity.declared)
         self.links: dict[tuple[str, bool], int] = {}  # (make, all of them) -> order in the step
         self.lengths: set[str] = set()
         self.segments: tuple[str, ...] = ()
+
+    def _identified(self) -> Identity:
+        wanted = self.make.identify or BY_TYPE.get(self.make.type, "by_identifier")
+        return identity_of(wanted, self.make.type, self.own) if isinstance(wanted, Declared) else IDENTITIES[wanted]
 
     @property
     def grown(self) -> frozenset[str]:
@@ -104,6 +108,7 @@ def widest_of(made: Iterable[Made]) -> dict[str, int]:
         places = [place for _, rule in each.rules for place in fields_read(rule)]
         conditions = [rule.when for _, rule in each.rules] + [each.make.when]
         places += [(inner.source.segment, inner.source.field) for when in conditions if when for inner in when.walk() if inner.source]
+        places += each.identity.reads if each.identity else ()
         for segment, number in places:
             widest[segment] = max(widest.get(segment, 0), number)
     return widest

@@ -24,7 +24,7 @@ from transforms.mapping.expressions import Frame
 from transforms.mapping.kit import Kit
 from transforms.mapping.made import Made, manifold_of, parted_of, widest_of
 from transforms.mapping.provenance import trace_shared
-from transforms.mapping.references import contain, hold, keep_form, place_shared, refer, share
+from transforms.mapping.references import contain, hold, keep_form, place_shared, place_twin, refer, share
 from transforms.mapping.targets import json_names
 from transforms.mapping.writing import Code
 
@@ -42,6 +42,7 @@ PREFACE = {
     "HOLD": hold,
     "KEEP_FORM": keep_form,
     "PLACE_SHARED": place_shared,
+    "PLACE_TWIN": place_twin,
     "FILL": fill,
     "MATCHES": matches,
     "VALUED": valued,
@@ -277,7 +278,7 @@ class _ModuleWriter:
             with self.code.block(f"if out.keys().isdisjoint({self.code.constant(frozenset(make.needs))}):"):
                 self.code.put("continue")
         if make.into or make.type not in OWN_WEIGHT:
-            known = frozenset(writer.constant_keys | {name for name, _ in make.link if made.rules})
+            known = frozenset(writer.constant_keys | {name for name, _ in make.link if made.rules and not make.into})
             with self.code.block(f"if out.keys() <= {self.code.constant(known)}:"):
                 self.code.put("continue")
 
@@ -367,7 +368,7 @@ class _ModuleWriter:
         elif not identity.owned:
             arguments = "".join(f", i{name}" for name in identity.segments)
             code.put(f"v = {code.constant(identity.call, 'f')}(S, n{arguments})")
-            with code.block(f"if PLACE_SHARED(S, n, out, v, {make.name!r}):"):
+            with code.block(f"if PLACE_SHARED(S, n, out, v, {make.name!r}, {bool(make.verb)}):"):
                 code.put("continue")
         else:
             with code.block("if key:"):
@@ -378,6 +379,8 @@ class _ModuleWriter:
                 else:
                     with code.block("if url not in S.urls:"):
                         code.put(f"S.urls[url] = len(E); E.append({entry})")
+                    with code.block("elif PLACE_TWIN(S, n, out, url):"):
+                        code.put("continue")
             with code.block("else:"):
                 code.put(f"KEEP_FORM(S, n, out, {make.name!r})")
 

@@ -124,22 +124,42 @@ def keep_form(conversion: Conversion, node: int, out: dict[str, Any], name: str)
         conversion.logical[node] = {"type": out["resourceType"], "identifier": first}
 
 
-def place_shared(conversion: Conversion, node: int, out: dict[str, Any], known: tuple[str, str] | None, name: str) -> bool:
-    """Make an entry of a shared resource, or the form that is contained; True where another one like it stands there already."""
+def place_shared(
+    conversion: Conversion, node: int, out: dict[str, Any], known: tuple[str, str] | None, name: str, updates: bool
+) -> bool:
+    """Make an entry of a shared resource, or the form that is contained; True where another one like it stands there already.
+
+    `updates`: what the receiver has is overwritten (rule 6), else it is only made where there is none.
+    """
     if known is None:
         keep_form(conversion, node, out, name)
         return False
     system, value = known
-    uid = conversion.name(f"{out['resourceType']}|{system}|{value}")
+    kind = out["resourceType"]
+    uid = conversion.name(f"{kind}|{system}|{value}")
     url = f"urn:uuid:{uid}"
     conversion.ids[node] = uid
     conversion.refs[node] = {"reference": url}
     if url in conversion.urls:
-        return not _merged(conversion.entries[conversion.urls[url]]["resource"], out)
+        if updates:
+            conversion.entries[conversion.urls[url]]["request"] = _update(kind, criterion(system, value))
+        return place_twin(conversion, node, out, url)
     conversion.urls[url] = len(conversion.entries)
-    request = {"method": "POST", "url": out["resourceType"], "ifNoneExist": criterion(system, value)}
+    asked = criterion(system, value)
+    request = _update(kind, asked) if updates else {"method": "POST", "url": kind, "ifNoneExist": asked}
     conversion.entries.append({"fullUrl": url, "resource": out, "request": request})
     return False
+
+
+def _update(kind: str, asked: str) -> dict[str, str]:
+    return {"method": "PUT", "url": f"{kind}?{asked}"}
+
+
+def place_twin(conversion: Conversion, node: int, out: dict[str, Any], url: str) -> bool:
+    """What is an entry already: the two are one; True where something it says is lost by that."""
+    first = conversion.entries[conversion.urls[url]]["resource"]
+    conversion.outs[node] = first
+    return not _merged(first, out)
 
 
 def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:

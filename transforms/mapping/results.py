@@ -31,40 +31,41 @@ class Identity:
     owned: bool = True
     counted: bool = False
     quick: str = ""  # the key of the usual case as an expression, false where the function must be asked
-    reads: tuple[tuple[str, int], ...] = ()  # what the key is made of, for `explain`
+    reads: tuple[tuple[str, int], ...] = ()  # what the key is made of
+    declared: bool = False  # by a map
 
 
 # numbers with their authorities
 
 
-def _system(conversion: Conversion, parts: list[str]) -> str:
+def system_of(conversion: Conversion, parts: list[str]) -> str:
     """The URI for HD components as they stand in the message."""
     clear = [conversion.text(each) if each != NULL else "" for each in (*parts, "", "")]
     return conversion.authority(clear[0], clear[1], clear[2])
 
 
-def _first(conversion: Conversion, text: str) -> str:
+def first(conversion: Conversion, text: str) -> str:
     return text.partition(conversion.repetition)[0] if conversion.repetition in text else text
 
 
 def entity(conversion: Conversion, text: str) -> str:
     """An EI as part of a key: authority (else sender) and number; '' if there is no number."""
-    text = _first(conversion, text)
+    text = first(conversion, text)
     if not text or text == NULL:
         return ""
     parts = text.split(conversion.component)
     if not parts[0] or parts[0] == NULL:
         return ""
-    system = _system(conversion, parts[1:4]) if len(parts) > 1 else ""
+    system = system_of(conversion, parts[1:4]) if len(parts) > 1 else ""
     return f"{system or BETWEEN.join(conversion.sender)}{BETWEEN}{parts[0]}"
 
 
-def _own_code(conversion: Conversion, text: str) -> str:
+def own_code(conversion: Conversion, text: str) -> str:
     """The sender's code and its system of a CWE, as part of a key; its text where it has no code."""
     known = conversion.codes
     code = known.get(text)
     if code is None:
-        parts = [*_first(conversion, text).split(conversion.component), "", ""]
+        parts = [*first(conversion, text).split(conversion.component), "", ""]
         code = f"{parts[0]}{BETWEEN}{parts[2]}" if parts[0] and parts[0] != NULL else f"{BETWEEN}{parts[1]}" if parts[1] else ""
         if len(known) > 10_000:
             known.clear()
@@ -72,14 +73,14 @@ def _own_code(conversion: Conversion, text: str) -> str:
     return code
 
 
-def _counted(conversion: Conversion, key: str) -> str:
+def counted(conversion: Conversion, key: str) -> str:
     """`key` with its ordinal among equal ones of the message."""
     ordinals = conversion.ordinals
     count = ordinals[key] = ordinals.get(key, 0) + 1
     return key if count == 1 else f"{key}{BETWEEN}{count}"
 
 
-def _of_message(conversion: Conversion, node: int, position: int) -> str:
+def of_message(conversion: Conversion, node: int, position: int) -> str:
     """The key of what has no number: sender, control id and place; survives resends, cannot be corrected."""
     conversion.weak.append(node)
     header = conversion.rows[0]
@@ -98,26 +99,26 @@ def report(conversion: Conversion, node: int, obr: int, orc: int, spm: int) -> s
     if not number and (sample := specimen(conversion, node, spm)) and request[7]:
         number = f"{sample}{BETWEEN}{request[7]}"
     if not number:
-        return _of_message(conversion, node, obr)
+        return of_message(conversion, node, obr)
     if conversion.options.filler_numbers == "recycled":
         number += BETWEEN + request[7][:8]
-    return _counted(conversion, f"report{BETWEEN}{number}{BETWEEN}{_own_code(conversion, request[4])}")
+    return counted(conversion, f"report{BETWEEN}{number}{BETWEEN}{own_code(conversion, request[4])}")
 
 
 def observation(conversion: Conversion, node: int, obx: int, report_node: int) -> str:
     """Rule 2: OBX-21; else the report's key, OBX-3's own code, OBX-4."""
     fields = conversion.rows[obx]
     if fields[21] and (number := entity(conversion, fields[21])):
-        return _counted(conversion, f"observation{BETWEEN}{number}")
+        return counted(conversion, f"observation{BETWEEN}{number}")
     around = conversion.keys[report_node]
-    code = conversion.codes.get(fields[3]) or _own_code(conversion, fields[3])
+    code = conversion.codes.get(fields[3]) or own_code(conversion, fields[3])
     if not code or not around:
-        return _of_message(conversion, node, obx)
+        return of_message(conversion, node, obx)
     if conversion.weak and report_node in conversion.weak:
         conversion.weak.append(node)
     key = f"{around}{BETWEEN}{code}{BETWEEN}{fields[4]}"
     if key in conversion.ordinals:
-        return _counted(conversion, key)
+        return counted(conversion, key)
     conversion.ordinals[key] = 1
     return key
 
@@ -125,10 +126,10 @@ def observation(conversion: Conversion, node: int, obx: int, report_node: int) -
 def specimen_observation(conversion: Conversion, node: int, obx: int, spm: int, report_node: int) -> str:
     """What is said about a specimen is known by the specimen, else as a result is."""
     around = specimen(conversion, node, spm)
-    code = _own_code(conversion, conversion.rows[obx][3])
+    code = own_code(conversion, conversion.rows[obx][3])
     if not around or not code or conversion.rows[obx][21]:
         return observation(conversion, node, obx, report_node)
-    return _counted(conversion, f"{around}{BETWEEN}{code}{BETWEEN}{conversion.rows[obx][4]}")
+    return counted(conversion, f"{around}{BETWEEN}{code}{BETWEEN}{conversion.rows[obx][4]}")
 
 
 def document(conversion: Conversion, node: int, obx: int, report_node: int) -> str:
@@ -138,19 +139,19 @@ def document(conversion: Conversion, node: int, obx: int, report_node: int) -> s
 
 def specimen(conversion: Conversion, node: int, spm: int) -> str:
     """Rule 2: SPM-2, both parts."""
-    text = _first(conversion, conversion.rows[spm][2])
+    text = first(conversion, conversion.rows[spm][2])
     if not text or text == NULL:
         return ""
-    parts = [_assigned(conversion, each) for each in text.split(conversion.component)[:2]]
+    parts = [assigned(conversion, each) for each in text.split(conversion.component)[:2]]
     return BETWEEN.join(("specimen", *parts)) if any(parts) else ""
 
 
-def _assigned(conversion: Conversion, text: str) -> str:
+def assigned(conversion: Conversion, text: str) -> str:
     """One half of an EIP: its subcomponents are an EI's components."""
     parts = text.split(conversion.subcomponent)
     if not parts[0] or parts[0] == NULL:
         return ""
-    system = _system(conversion, parts[1:4]) if len(parts) > 1 else ""
+    system = system_of(conversion, parts[1:4]) if len(parts) > 1 else ""
     return f"{system or BETWEEN.join(conversion.sender)}{BETWEEN}{parts[0]}"
 
 
@@ -168,7 +169,7 @@ def _numbered(conversion: Conversion, text: str) -> tuple[str, str, str] | None:
     parts = text.split(conversion.component)
     if not parts[0] or parts[0] == NULL:
         return None
-    system = _system(conversion, parts[3].split(conversion.subcomponent) if len(parts) > 3 else [""])
+    system = system_of(conversion, parts[3].split(conversion.subcomponent) if len(parts) > 3 else [""])
     return (system, conversion.text(parts[0]).strip(), parts[4] if len(parts) > 4 else "") if system else None
 
 
@@ -178,6 +179,11 @@ def patient(conversion: Conversion, node: int, pid: int) -> tuple[str, str] | No
     texts = fields[3].split(conversion.repetition)
     if conversion.version in ("2.1", "2.2"):
         texts += [fields[2], fields[4]]
+    return _chosen(conversion, texts)
+
+
+def _chosen(conversion: Conversion, texts: list[str]) -> tuple[str, str] | None:
+    """The number that stands for a person, of several (CX)."""
     found = [each for each in (_numbered(conversion, text) for text in texts if text) if each is not None]
     if len(found) > 1 or found and found[0][2] in NEVER:
         wanted = conversion.context.identity.patient
@@ -195,17 +201,17 @@ def _preference(numbered: tuple[str, str, str], wanted: tuple[str, ...]) -> tupl
 def encounter(conversion: Conversion, node: int, pv1: int) -> tuple[str, str] | None:
     """PV1-19 with its authority."""
     text = conversion.rows[pv1][19]
-    found = _numbered(conversion, _first(conversion, text)) if text else None
+    found = _numbered(conversion, first(conversion, text)) if text else None
     return found[:2] if found else None
 
 
 def order(conversion: Conversion, node: int, obr: int, orc: int) -> tuple[str, str] | None:
     """The placer's number with its authority: OBR-2, else ORC-2."""
     for text in (conversion.rows[obr][2], conversion.rows[orc][2]):
-        text = _first(conversion, text)
+        text = first(conversion, text)
         if text and conversion.component in text:
             parts = text.split(conversion.component)
-            if parts[0] and parts[0] != NULL and (system := _system(conversion, parts[1:4])):
+            if parts[0] and parts[0] != NULL and (system := system_of(conversion, parts[1:4])):
                 return system, conversion.text(parts[0]).strip()
     return None
 
@@ -215,9 +221,25 @@ def nothing(conversion: Conversion, node: int) -> None:
     return None
 
 
-def by_identifier(conversion: Conversion, node: int) -> None:
-    """The first of its identifiers that has a system; found by the generated code itself."""
+def by_identifier(conversion: Conversion, node: int) -> tuple[str, str] | None:
+    """The first of its identifiers that has a system."""
+    listed = (conversion.outs[node] or {}).get("identifier", ())
+    for each in (listed,) if isinstance(listed, dict) else listed:
+        if each.get("system") and each.get("value"):
+            return each["system"], each["value"]
     return None
+
+
+def prior_patient(conversion: Conversion, node: int, mrg: int) -> tuple[str, str] | None:
+    """The patient that was: MRG-1, chosen as PID-3 is (rule 8)."""
+    return _chosen(conversion, conversion.rows[mrg][1].split(conversion.repetition))
+
+
+def prior_encounter(conversion: Conversion, node: int, mrg: int) -> tuple[str, str] | None:
+    """The visit that was: MRG-5 with its authority."""
+    text = conversion.rows[mrg][5]
+    found = _numbered(conversion, first(conversion, text)) if text else None
+    return found[:2] if found else None
 
 
 _RESULT = (("OBX", 21), ("OBX", 3), ("OBX", 4))
@@ -233,6 +255,8 @@ IDENTITIES: dict[str, Identity] = {
     "patient": Identity(patient, ("PID",), owned=False, reads=(("PID", 3),)),
     "encounter": Identity(encounter, ("PV1",), owned=False, reads=(("PV1", 19),)),
     "order": Identity(order, ("OBR", "ORC"), owned=False, reads=(("OBR", 2), ("ORC", 2))),
+    "prior_patient": Identity(prior_patient, ("MRG",), owned=False, reads=(("MRG", 1),)),
+    "prior_encounter": Identity(prior_encounter, ("MRG",), owned=False, reads=(("MRG", 5),)),
     "by_identifier": Identity(by_identifier, (), owned=False),
     "nothing": Identity(nothing, (), owned=False),
     "alone": Identity(nothing, (), owned=False, counted=True),  # nothing refers to it: a map's own test

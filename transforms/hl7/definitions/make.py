@@ -96,6 +96,20 @@ def names() -> dict[str, list[str]]:
     }
 
 
+def types() -> dict[str, list[str]]:
+    """Segment -> the data types of its fields, from field 1 on; empty where no version has that field."""
+    found: dict[str, dict[int, str]] = {}
+    for version in (*VERSIONS, REFERENCE):
+        for segment, (_, *fields) in library(version, "segments").SEGMENTS.items():
+            if segment == "ANYHL7SEGMENT" or not fields or not fields[0]:
+                continue
+            children = (fields[0],) if isinstance(fields[0][0], str) else fields[0]
+            for name, field, *_ in children:
+                if field[2]:
+                    found.setdefault(segment, {})[int(name.rpartition("_")[2])] = field[2]
+    return {segment: [fields.get(number, "") for number in range(1, max(fields) + 1)] for segment, fields in sorted(found.items())}
+
+
 def _readable(name: str, segment: str) -> str:
     words = name.removesuffix(f"_{segment}").replace("_S_", "'s_").split("_")
     small = {"OF", "AND", "OR", "THE", "FOR", "TO", "IN", "BY", "WITH", "ON", "AT"}
@@ -112,6 +126,7 @@ def main(codes: str) -> None:
     text = json.dumps({"structures": one, "events": shared}, indent=0, ensure_ascii=False)
     (FOLDER / "structures.json").write_text(text + "\n", encoding="utf-8")
     (FOLDER / "names.json").write_text(json.dumps(names(), indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    (FOLDER / "types.json").write_text(json.dumps(types(), separators=(",", ":")).replace("],", "],\n") + "\n", encoding="utf-8")
     packed = json.dumps(each, separators=(",", ":")).encode()
     (FOLDER / "versions.json.zst").write_bytes(zstandard.ZstdCompressor(level=19).compress(packed))
 
