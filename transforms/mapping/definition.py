@@ -19,6 +19,8 @@ from transforms.errors import Problem
 from transforms.mapping.conditions import Condition, read_condition
 from transforms.mapping.keys import Declared, read_declared
 from transforms.mapping.places import Source, Spot, Step, source, target
+from transforms.terminology.code_systems import table_uri
+from transforms.terminology.concepts import codes_of
 
 STRICT = ConfigDict(extra="forbid", populate_by_name=False)
 Names = str | tuple[str, ...]
@@ -148,6 +150,7 @@ class TableShape:
 
     table: str
     codes: dict[str, Any] = Field(default_factory=dict)
+    of: str = ""  # the codes of an HL7 table, or a concept map of `terminology`
     otherwise: Any = None
     system: str = ""
     displays: dict[str, str] = Field(default_factory=dict)
@@ -422,7 +425,12 @@ def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
 
 
 def _table(name: str, spot: Spot, shape: TableShape, problems: list[Problem]) -> Table:
-    codes = {key: _coded(value, shape, spot.at("codes", key), problems) for key, value in shape.codes.items()}
+    known = codes_of(shape.of) if shape.of else {}
+    if shape.of and not known:
+        problems.append(spot.at("of").problem("unknown_table", "No such HL7 table or concept map is among the packaged ones."))
+    system = shape.system or (table_uri(shape.of) if shape.of.isdigit() else "")
+    codes = {key: Coded(code, system) for key, code in known.items()}
+    codes |= {key: _coded(value, shape, spot.at("codes", key), problems) for key, value in shape.codes.items()}
     otherwise = None if shape.otherwise is None else _coded(shape.otherwise, shape, spot.at("otherwise"), problems)
     return Table(shape.table or name, spot, codes, otherwise, shape.extends, shape.follows, _waived(shape, spot))
 

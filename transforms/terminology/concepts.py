@@ -33,6 +33,11 @@ def concept_map(name: str) -> dict[str, str]:
     return _MAPS[name]
 
 
+def codes_of(name: str) -> dict[str, str]:
+    """What is known of a vocabulary: v2 code -> FHIR code; by four digits the codes of an HL7 table, which are their own."""
+    return _MAPS[name] if name in _MAPS else {code: code for code in sorted(_CODES.get(name, ()))}
+
+
 def is_of_table(code: str, table: str) -> bool:
     """Whether an HL7 v2 table (four digits) has a code."""
     return code in _CODES.get(table, ())
