@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
-from transforms.fhir import integrity
+from transforms.fhir import integrity, recurring
 from transforms.fhir.elements import Element, children, properties, resource_types
 from transforms.fhir.schema import schema_of
 
@@ -55,16 +55,6 @@ def validate(body: object) -> list[Issue]:
     return issues or _integrity(body, body["resourceType"])
 
 
-@lru_cache(maxsize=256)
-def _accepts(type_name: str) -> Callable[[Resource], bool]:
-    """Whether a resource fits its type's schema; of what is no type, none does."""
-    return _validator(type_name).is_valid if type_name in resource_types() else _nothing
-
-
-def _nothing(_: Resource) -> bool:
-    return False
-
-
 @cache
 def _validator(type_name: str) -> Draft202012Validator:
     return Draft202012Validator(schema_of(type_name), pattern_options=RegexOptions())
@@ -73,11 +63,39 @@ def _validator(type_name: str) -> Draft202012Validator:
 def _fits(body: Resource) -> bool:
     """A resource, and what it holds, fit their schemas."""
     kind = body.get("resourceType")
-    if not isinstance(kind, str) or not _accepts(kind)(body):
+    if not isinstance(kind, str):
         return False
-    if "contained" not in body and kind not in _NESTING:
+    if kind == "Bundle":
+        return _bundle_fits(body)
+    if not recurring.check(kind)(body):
+        return False
+    if "contained" not in body and kind != "Parameters":
         return True
     return all(map(_fits, _held(body)))
+
+
+def _bundle_fits(bundle: Resource) -> bool:
+    """Entries that put a resource by its id have one form, which is looked at here; the others are held against the schema."""
+    entries = bundle.get("entry")
+    if type(entries) is list and entries:
+        others = [entry for entry in entries if not _is_put(entry)]
+        shell = {**bundle, "entry": others}
+        if not others:
+            del shell["entry"]
+    else:
+        shell = bundle
+    return recurring.check("Bundle")(shell) and all(map(_fits, _held(bundle)))
+
+
+def _is_put(entry: Any) -> bool:
+    """An entry of a full URL made of its resource's id, the resource, and a request to put it by that id, and of nothing else."""
+    if type(entry) is not dict or len(entry) != 3:
+        return False
+    resource, request = entry.get("resource"), entry.get("request")
+    if type(resource) is not dict or type(request) is not dict or len(request) != 2 or request.get("method") != "PUT":
+        return False
+    kind, id_ = resource.get("resourceType"), resource.get("id")
+    return type(id_) is str and type(kind) is str and request.get("url") == f"{kind}/{id_}" and entry.get("fullUrl") == f"urn:uuid:{id_}"
 
 
 def _held(resource: Resource) -> Iterable[Resource]:
