@@ -121,7 +121,8 @@ class _ModuleWriter:
         if make.into:
             made.link(make.into.partition(".")[0], False)
         head, rules = self._shares_of(made)
-        frame = Frame(make.type, "out", made.own, self.manifold, self.parted, made.grown, self.explain)
+        grown = made.grown | {rule.to[0].name for _, rule in head}
+        frame = Frame(make.type, "out", made.own, self.manifold, self.parted, grown, self.explain)
         every = [rule for _, rule in made.rules]
         writer = RuleWriter(code, self.kit, frame, rules, every)
         heading = RuleWriter(code, self.kit, replace(frame, out="base", masks=(), grown=frozenset()), head, every)
@@ -207,15 +208,23 @@ class _ModuleWriter:
     def _shares_of(self, made: Made) -> tuple[list[tuple[str, Rule]], list[tuple[str, Rule]]]:
         """The rules that can be written once for a group, and the others.
 
-        Once: all rules of an element, where they read nothing but segments around, and make no resources.
+        Once: the rules of an element that read nothing but segments around and make no resources: all of them, or of a list the first.
         """
         if not made.grouped or self.explain:
             return [], made.rules
-        apart: set[str] = set(made.grown)
-        for _, rule in made.rules:
-            if rule.to and not self._is_outer(made, rule):
-                apart |= {rule.to[0].name, rule.to[0].name.lstrip("_")}
-        head = [pair for pair in made.rules if pair[1].to and pair[1].to[0].name.lstrip("_") not in apart and pair[1].to[0].name not in apart]
+        inner = {rule.to[0].name.lstrip("_") for _, rule in made.rules if rule.to and not self._is_outer(made, rule)}
+        begun = set(made.grown)  # elements of which the next rules are no first ones
+        head = []
+        for pair in made.rules:
+            if not pair[1].to:
+                continue
+            name, rest = pair[1].to[0].name.lstrip("_"), pair[1].to[1:]
+            found = element(made.make.type, name)
+            lists = found is not None and found.many and not rest
+            if name not in begun and (name not in inner or lists and self._is_outer(made, pair[1])):
+                head.append(pair)
+            else:
+                begun.add(name)
         return head, [pair for pair in made.rules if pair not in head]
 
     def _is_outer(self, made: Made, rule: Rule) -> bool:
