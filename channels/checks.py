@@ -22,6 +22,8 @@ from transforms.declaration.reading import Located, Path
 from transforms.declaration.references import Lookup, is_reference, resolve_text, walk
 from transforms.document import FHIR_JSON, HL7
 from transforms.errors import ConfigurationError, Problem
+from transforms.hl7.local import read_all
+from transforms.hl7.structures import Structures
 
 _SECRETS = re.compile(r"(^|_)(password|passphrase|secret|token|api_key|private_key_password)$")
 _MEDIA = {HL7: "HL7", FHIR_JSON: "FHIR"}
@@ -71,7 +73,15 @@ def meaning(channel: Channel, located: Located, resources: Resources, folder: Fi
     problems += _names(channel, located)
     problems += _destinations(channel, located)
     problems += trials.problems(channel, located, folder)
+    problems += _declared(resources, located)
     return route, problems
+
+
+def _declared(resources: Resources, located: Located) -> Iterator[Problem]:
+    """What is wrong with the segments and structures that the channel declares, beside those of the site's maps."""
+    found: list[Problem] = []
+    structures = Structures(read_all(resources.maps, resources.files, found))
+    yield from (each for each in (*found, *structures.problems()) if each.file == located.file)
 
 
 def together(loaded: Sequence[tuple[Channel, Located]]) -> list[Problem]:

@@ -18,6 +18,7 @@ from transforms.component import option
 from transforms.declaration.building import OneOf, Placed
 from transforms.declaration.quantities import Duration
 from transforms.declaration.suggestions import did_you_mean
+from transforms.hl7.local import LocalSegment, LocalStructure
 from transforms.hl7.readers import FieldPath
 
 Rules = tuple[Annotated[Any, OneOf("rule")], ...]
@@ -130,6 +131,8 @@ class Channel:
     duplicates: Duplicates = option("When a message counts as sent twice.", default=Duplicates())
     on_invalid: Literal["hold", "send"] = option("What to do with output that does not validate.", default="hold")
     window: int = option("How many messages are held in memory; the others wait in the store.", default=1000, ge=1, le=1_000_000)
+    segments: dict[str, LocalSegment] = option("Segments and fields of the site's own, by segment.", default_factory=dict)
+    structures: dict[str, LocalStructure] = option("Message structures of the site's own.", default_factory=dict)
     filter: Rules = option("Which messages to take; all must hold.", default=())
     transform: Steps = option("What is done to them, in order.", default=())
     tests: tuple[Test, ...] = option("Messages, and what must come of them.", default=())

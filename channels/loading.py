@@ -22,6 +22,7 @@ from transforms.declaration.building import FAILED, Builder
 from transforms.declaration.reading import Located, read, spelled
 from transforms.declaration.references import Lookup, Reference, references, resolve
 from transforms.errors import ConfigurationError, Problem
+from transforms.hl7.local import declares
 
 IDENTITY = "identity.yaml"
 """Under which name the engine's identity, where a channel leans on it, stands among a version's files."""
@@ -195,6 +196,9 @@ def _version(
 ) -> tuple[Version | None, list[Problem]]:
     files = {each: text for each, text in folder.texts.items() if each == name or each.startswith((_MAPS, _TABLES))}
     located = read(folder.texts[name], name if stored else str(folder.path / name))
+    if declares(folder.texts[name]):  # segments and structures: taken beside those of the site's maps
+        beside = {**resources.maps, name: folder.texts[name]}
+        resources = replace(resources, maps=beside, files={**resources.files, name: located.file})
     if defaults and isinstance(located.value, dict):
         files[IDENTITY] = folder.texts.get(IDENTITY) or _as_yaml(defaults)
         located = _with_defaults(located, defaults)

@@ -19,6 +19,8 @@ from engine.store.sqlite import SqliteStore
 from engine.web.serving import BadRequest
 from transforms.errors import MessageError
 from transforms.fhir.serialization import loads
+from transforms.hl7.local import NOTHING, names_of, read_all
+from transforms.hl7.message import parse
 
 
 async def search(store: Store, asked: Mapping[str, object]) -> dict:
@@ -34,10 +36,12 @@ async def show(store: Store, id: int) -> dict:
     if row is None:
         raise BadRequest(f"there is no message {id}", 404, "not-found")
     deliveries = await store.deliveries(id)
+    kept = await store.version(row.version) if row.version else None
     answers = [text.decode("utf-8", "replace") for text in row.answer.contents] if row.answer else []
     return summary(row) | {
         "version": row.version, "peer": row.peer, "replay_of": row.replay_of or None, "sender": row.keys.sender,
         "patients": list(row.keys.patients), "orders": list(row.keys.orders), "answers": answers,
+        "local_names": _local_names(kept.files if kept else {}, row.content),
         "content_base64": base64.b64encode(row.content).decode(), "deliveries": [_delivery(each) for each in deliveries],
     }  # fmt: skip
 
@@ -81,6 +85,18 @@ def summary(row: MessageRow) -> dict:
 def iso(seconds: float) -> str | None:
     """UTC, with milliseconds; None for never."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if seconds else None
+
+
+def _local_names(files: Mapping[str, str], content: bytes) -> dict:
+    """What the site calls the segments of a message and their fields, by the version it came in under."""
+    declared = read_all(files, {}, [])
+    if declared == NOTHING:
+        return {}
+    try:
+        message = parse(content)
+    except MessageError:
+        return {}
+    return {name: names for name in message.lines[0] if (names := names_of(declared, name, message.version))}
 
 
 def _delivery(row: DeliveryRow) -> dict:

@@ -14,7 +14,7 @@ from transforms.errors import ConfigurationError, Problem
 from transforms.mapping.examples import Outcome
 from transforms.mapping.library import Library
 
-MAP_KEYS = frozenset({"map", "table"})
+MAP_KEYS = frozenset({"map", "table", "segments", "structures"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def find(path: Path) -> Found:
         return _folder(path)
     if path.name == configuration.NAME:
         return Found(problems=configuration.load(path.parent).problems, kind="engine")
-    if _keys(path) & MAP_KEYS:
+    keys = _keys(path)
+    if keys & MAP_KEYS and "channel" not in keys:
         return _map_file(path)
     folder = path.parent.parent if path.parent.name == "channels" else path.parent
     loaded = loading.load(path, identity=configuration.load(folder).identity)

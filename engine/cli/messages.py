@@ -134,7 +134,7 @@ def _shown(message: dict, content: bytes) -> Iterator[str]:
     if message["error"]:
         yield f"{'because':10} {why(message['error'])}"
     yield ""
-    yield from lines(content)
+    yield from lines(content, message.get("local_names") or {})
     for answer in message["answers"]:
         yield from ("", "answered", *(f"  {segment}" for segment in answer.strip("\r").split("\r")))
     for delivery in message["deliveries"]:

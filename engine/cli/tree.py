@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from transforms.errors import MessageError
 from transforms.hl7.message import Segment, parse
@@ -12,8 +14,11 @@ LONGEST = 160  # of a field's text; the rest is told by its length
 MOST = 2000  # bytes of what is no HL7
 
 
-def lines(content: bytes) -> Iterator[str]:
-    """The lines of the tree; of bytes that are no HL7, the bytes themselves, legibly."""
+def lines(content: bytes, local: Mapping[str, Any] = MappingProxyType({})) -> Iterator[str]:
+    """The lines of the tree; of bytes that are no HL7, the bytes themselves, legibly.
+
+    `local`: segment -> what the site calls it (`name`) and its fields (`fields`, by number).
+    """
     try:
         message = parse(content)
     except MessageError as error:
@@ -21,16 +26,17 @@ def lines(content: bytes) -> Iterator[str]:
         yield f"  {repr(content[:MOST])[2:-1]}{'…' if len(content) > MOST else ''}"
         return
     for segment in message.segments:
-        yield f"{segment.name}  {segment_name(segment.name)}".rstrip()
-        yield from _fields(segment, message.delimiters.repetition)
+        own = local.get(segment.name, {})
+        yield f"{segment.name}  {own.get('name') or segment_name(segment.name)}".rstrip()
+        yield from _fields(segment, message.delimiters.repetition, own.get("fields", {}))
 
 
-def _fields(segment: Segment, repetition: str) -> Iterator[str]:
+def _fields(segment: Segment, repetition: str, own: Mapping[str, str]) -> Iterator[str]:
     for number, text in enumerate(segment.fields):
         if not number or not text:
             continue
         label = f"{segment.name}-{number}"
-        name = field_name(segment.name, number)
+        name = own.get(str(number)) or field_name(segment.name, number)
         plain = segment.name == "MSH" and number <= 2
         for index, each in enumerate([text] if plain or not repetition else text.split(repetition)):
             shown = each if len(each) <= LONGEST else f"{each[:LONGEST]}… ({len(each)} characters)"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from channels import loading
 from channels.loading import from_files, surroundings
 from transforms.errors import ConfigurationError
+from transforms.hl7.local import read_all
 
 Make = Callable[[dict[str, str]], Path]
 Load = Callable[..., loading.Loading]
@@ -283,3 +284,24 @@ def assert_told(loaded: loading.Loading, lines: int | None = None) -> None:
     for problem in loaded.problems:
         assert problem.line >= 1 and problem.column >= 1 and problem.sentence
         assert lines is None or problem.line <= lines + 1
+
+
+SEGMENTS = "segments:\n  ZLR: { after: OBR, in: ORDER_OBSERVATION, fields: { 2: Laboratory } }\n"
+
+
+def test_a_channel_may_declare_segments_of_its_own(load: Load) -> None:
+    """They stand beside those of the site's maps, and in the version that is stored."""
+    loaded = load(CHANNEL + SEGMENTS, {**FILES, "maps/local.yaml": "structures: { ORU_Z01: { extends: ORU_R01 } }"}, lookup=lookup)
+    (version,) = loaded.channels
+    assert loaded.problems == () and version.channel.segments["ZLR"].after == "OBR"
+    for each in (version, loading.from_files(version.files, version.folder)):
+        declared = read_all(each.resources.maps, {}, [])
+        assert ([one.name for one in declared.segments], [one.name for one in declared.structures]) == (["ZLR"], ["ORU_Z01"])
+
+
+def test_what_a_channel_declares_wrongly_is_told_at_its_line(load: Load) -> None:
+    """Whether a map uses it or not."""
+    lines = CHANNEL.count("\n")
+    for wrong, code in (("OBX_OBSERVATION", "unknown_group"), ("[1]", "wrong_type")):
+        loaded = load(CHANNEL + SEGMENTS.replace("ORDER_OBSERVATION", wrong), FILES, lookup=lookup)
+        assert ((lines + 2, code, "error") in codes(loaded), loaded.channels) == (True, ()), loaded.problems

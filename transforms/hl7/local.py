@@ -12,9 +12,9 @@ stands among a site's maps, and has `segments:` or `structures:` at its top:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as declaration
@@ -129,8 +129,19 @@ def read_declarations(text: str, file: str, problems: list[Problem]) -> Declared
     return declared(read(text, file), problems)
 
 
+def read_all(texts: Mapping[str, str], paths: Mapping[str, str], problems: list[Problem]) -> Declared:
+    """What all the files among a site's maps declare that do (file name -> text; `paths`: file name -> how problems name it)."""
+    found = NOTHING
+    for name, text in sorted(texts.items()):
+        if declares(text):
+            found += read_declarations(text, paths.get(name, name), problems)
+    return found
+
+
 def declared(located: Located, problems: list[Problem]) -> Declared:
-    """What a file's values declare at their top."""
+    """What a file's values declare at their top; of a channel's file only that is looked at."""
+    if isinstance(located.value, dict) and "channel" in located.value:
+        located = replace(located, value={key: each for key, each in located.value.items() if key in KEYS}, problems=())
     builder = Builder(located, {})
     built = builder.build(_Declarations, located.value)
     if built is not FAILED:
@@ -173,10 +184,19 @@ def _check_structure(builder: Builder, name: str, structure: LocalStructure) -> 
                 builder.report((*path, "grammar"), "grammar", "A message begins with MSH.")
 
 
-def named(declarations: Declared, segment: str, version: str) -> Mapping[str, LocalField]:
+def fields_of(declarations: Declared, segment: str, version: str) -> Mapping[str, LocalField]:
     """The declared fields of a segment in a version, by number."""
-    found: dict[str, LocalField] = {}
+    return {number: each for own in _of(declarations, segment, version) for number, each in own.fields.items()}
+
+
+def names_of(declarations: Declared, segment: str, version: str) -> dict[str, Any]:
+    """What a segment is called (`name`) and its fields (`fields`, by number) in a version; empty where nothing is declared of it."""
+    names = [each.name for each in _of(declarations, segment, version) if each.name]
+    fields = {number: each.name for number, each in fields_of(declarations, segment, version).items() if each.name}
+    return {"name": names[-1] if names else "", "fields": fields} if names or fields else {}
+
+
+def _of(declarations: Declared, segment: str, version: str) -> Iterator[LocalSegment]:
     for each in declarations.segments:
         if each.name == segment and isinstance(each.declared, LocalSegment) and (not each.declared.versions or version in each.declared.versions):
-            found |= each.declared.fields
-    return found
+            yield each.declared

@@ -18,7 +18,7 @@ from transforms.declaration.suggestions import did_you_mean
 from transforms.errors import Problem
 from transforms.hl7.extending import extended, in_order, places
 from transforms.hl7.grammar import Part, parse_grammar
-from transforms.hl7.local import NOTHING, Declared, LocalSegment, LocalStructure, Placed, named
+from transforms.hl7.local import NOTHING, Declared, LocalSegment, LocalStructure, Placed, fields_of
 from transforms.hl7.message import Message
 from transforms.hl7.placement import Structure
 
@@ -84,7 +84,7 @@ class Structures:
 
     def field_type(self, segment: str, field: int, version: str = "") -> str:
         """The data type that the site declares for a field; empty where it declares none."""
-        found = named(self.declared, segment, version).get(str(field))
+        found = fields_of(self.declared, segment, version).get(str(field))
         return found.type if found else ""
 
     def _found(self, code: str, event: str, stated: str) -> str:
@@ -140,7 +140,7 @@ class Structures:
         if not extends or self._plain(extends, (placed.name,)) is not None:
             return
         if extends not in self._own or extends == placed.name:
-            words = f"There is no structure `{extends}`{did_you_mean(extends, self.names())}."
+            words = f"There is no structure `{extends}`{did_you_mean(extends, {*self.names()} - {placed.name})}."
             yield placed.problem("extends", "unknown_structure", words)
         elif placed.name in self.lineage(extends):
             yield placed.problem("extends", "circle", f"`{extends}` extends this structure in turn.")

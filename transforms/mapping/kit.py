@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from transforms.hl7.structures import PACKAGED, Structures
 from transforms.mapping.definition import Table
 from transforms.mapping.functions.registry import Function
 from transforms.mapping.options import MapOptions
@@ -19,3 +20,4 @@ class Kit:
     predicates: Mapping[str, Any]
     tables: Mapping[str, Table]
     options: MapOptions
+    structures: Structures = PACKAGED

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from transforms.declaration.suggestions import did_you_mean
 from transforms.document import Context
 from transforms.errors import ConfigurationError, Problem
-from transforms.hl7.local import NOTHING, Declared, declares, read_declarations
+from transforms.hl7.local import NOTHING, declares, read_all
 from transforms.hl7.message import Message
 from transforms.hl7.structures import PACKAGED, Structures
 from transforms.mapping.checking import check_message_map, check_segment_map, in_order
@@ -24,6 +24,7 @@ from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentM
 from transforms.mapping.examples import Outcome, run_examples
 from transforms.mapping.functions.registry import functions, predicates
 from transforms.mapping.kit import Kit
+from transforms.mapping.local_fields import check_local_fields
 from transforms.mapping.making import write_module
 from transforms.mapping.options import MapOptions
 from transforms.mapping.provenance import Explanation, explained
@@ -51,10 +52,9 @@ class Library:
         problems: list[Problem] = []
         own = dict(packaged())
         site: dict[str, Definition] = {}
-        local = NOTHING
+        local = read_all(site_maps or {}, paths or {}, problems)
         for name, text in sorted((site_maps or {}).items()):
             if declares(text):
-                local += read_declarations(text, (paths or {}).get(name, name), problems)
                 continue
             stem = name.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
             found = read_definition(stem, text, (paths or {}).get(name, name), problems)
@@ -63,6 +63,7 @@ class Library:
         merged = {name: _extended(name, {**own, **site}, own, problems, ()) for name in {**own, **site}}
         library = replace(_sorted(merged), structures=Structures(local) if local != NOTHING else PACKAGED)
         problems += library.structures.problems()
+        problems += check_local_fields(library.segment_maps.values(), local)
         problems += library.problems() if site else _package_problems(library)
         if any(each.severity == "error" for each in problems):
             raise ConfigurationError(in_order(problems))
@@ -70,7 +71,7 @@ class Library:
 
     def kit(self, options: MapOptions) -> Kit:
         """What maps may name."""
-        return Kit(functions(), predicates(), self.tables, options)
+        return Kit(functions(), predicates(), self.tables, options, self.structures)
 
     def problems(self) -> list[Problem]:
         """What is wrong with the maps' meaning."""

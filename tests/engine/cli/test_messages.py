@@ -78,6 +78,24 @@ def test_a_message_is_shown_as_a_tree(flue: Flue, stored: Path) -> None:
     assert "to repository  held  no_patient_id" in held
 
 
+def test_the_tree_has_the_names_that_the_site_gives(flue: Flue, laboratory: Laboratory) -> None:
+    """Those of the version the message came in under: from a file among the maps, and from the channel."""
+    (laboratory.folder / "maps").mkdir()
+    (laboratory.folder / "maps" / "local.yaml").write_text("segments: { ZLR: { name: Routing, fields: { 2: { name: Laboratory, type: XON } } } }\n")
+    channel = laboratory.folder / "channel.yaml"
+    channel.write_text(channel.read_text() + "segments: { PID: { fields: { 40: Ward Colour } } }\n")
+
+    async def story() -> None:
+        patient = b"4711^^^HOSP^MR||Keller^Ana"
+        assert await laboratory.send(RESULT.replace(patient, patient + b"|" * 35 + b"blue") + b"ZLR||South\r") == "AA"
+        await laboratory.settled()
+
+    laboratory.tell(story())
+    lines = flue("messages", "show", 1, "--conf", laboratory.folder).stdout.splitlines()
+    for line in ("ZLR  Routing", "  ZLR-2       Laboratory                         South", "  PID-40      Ward Colour                        blue"):
+        assert line in lines, line
+
+
 def test_bytes_do_not_steer_the_terminal(flue: Flue, stored: Path) -> None:
     """What is no HL7 is shown, not obeyed."""
     done = flue("messages", "show", 3, "--conf", stored)

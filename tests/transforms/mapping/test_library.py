@@ -94,3 +94,46 @@ def test_a_rule_can_be_taken_away() -> None:
 def test_loading_is_quick_after_the_first_time() -> None:
     """The package's maps are read once a process."""
     assert Library.load().segment_maps["OBX_Observation"] is Library.load().segment_maps["OBX_Observation"]
+
+
+LOCAL = """
+segments:
+  ZLR: { after: OBR, in: ORDER_OBSERVATION, of: ORU_R01, fields: { 1: Set ID, 2: { name: Laboratory, type: XON } } }
+structures:
+  ORU_Z01: { extends: ORU_R01 }
+"""
+READS = "map: mine\nextends: OBR_DiagnosticReport\nrules:\n  - { name: z, to: performer, from: ZLR-%s, as: organization }\n"
+
+
+def local(segments: bytes) -> tuple[dict, tuple[str, ...]]:
+    """The report that a message of a structure of the site's own gives, and what is left over."""
+    library = Library.load({"local.yaml": LOCAL, "OBR_DiagnosticReport.yaml": READS % "2"})
+    message = parse(MESSAGE.replace(b"ORU^R01", b"ORU^Z01^ORU_Z01").replace(b"OBX|1|ST|Z^Zed", segments + b"OBX|1|ST|Z^Zed"))
+    converted = library.converter()(message, CONTEXT)
+    report = next(each["resource"] for each in converted.bundle["entry"] if each["resource"]["resourceType"] == "DiagnosticReport")
+    return report, converted.leftover
+
+
+def test_maps_read_a_sites_segments_and_the_ledger_lists_what_they_leave() -> None:
+    """In a message of a structure of its own, which is converted by the map of the one it extends."""
+    report, leftover = local(b"ZLR|1|South Laboratory\r")
+    assert report["performer"] == [{"type": "Organization", "display": "South Laboratory"}]
+    assert [each for each in leftover if each[0] == "Z"] == ["ZLR-1"]
+    assert "performer" not in local(b"")[0]
+
+
+def test_maps_may_read_of_a_declared_segment_what_is_declared() -> None:
+    """Another field, or a segment nobody declared, is told at the rule."""
+    for read, code in (("3", "undeclared_field"), ("2", ""), ("2.1", "")):
+        assert problems({"local.yaml": LOCAL, "OBR_DiagnosticReport.yaml": READS % read}) == ([("OBR_DiagnosticReport.yaml", 4, code)] if code else [])
+    other = {"local.yaml": LOCAL.replace("ZLR", "ZLS"), "OBR_DiagnosticReport.yaml": READS % "2"}
+    assert problems(other) == [("OBR_DiagnosticReport.yaml", 4, "undeclared_segment")]
+    assert problems({"OBR_DiagnosticReport.yaml": READS % "2"}) == []  # where none is declared, all goes
+
+
+def problems(files: dict[str, str]) -> list[tuple[str, int, str]]:
+    try:
+        Library.load(files)
+    except ConfigurationError as error:
+        return [(each.file, each.line, each.code) for each in error.problems]
+    return []
