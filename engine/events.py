@@ -93,6 +93,15 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchAtFault:
+    """The counts or bounds of a batch's envelope are wrong; its messages were taken.  `faults`: sentences without values."""
+
+    channel: str
+    messages: int
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The store could not keep a message; the sender was told to send again."""
 
@@ -210,8 +219,8 @@ class Fault:
 
 
 Event = (
-    Received | Duplicate | Answered | Undelivered | Filtered | Failed | Unmapped | Noted | Refused | Delivered | Superseded | Held | Retrying
-    | DeadLetter | Unsure | DestinationFailing | DestinationRecovered | ChannelChanged | StoreFailing | StoreRecovered | Fault
+    Received | Duplicate | Answered | Undelivered | Filtered | Failed | Unmapped | Noted | BatchAtFault | Refused | Delivered | Superseded
+    | Held | Retrying | DeadLetter | Unsure | DestinationFailing | DestinationRecovered | ChannelChanged | StoreFailing | StoreRecovered | Fault
 )  # fmt: skip
 Kind = TypeVar("Kind")
 

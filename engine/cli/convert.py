@@ -67,7 +67,7 @@ def command(
     """Convert the HL7 v2 messages in FILES (- is standard input) and print a Bundle for each, one a line.
 
     A message that fails gives an OperationOutcome instead, and exit status 1; one that the channel's filter does not let pass gives
-    an OperationOutcome that says so.
+    an OperationOutcome that says so.  Batches are taken apart; where their counts are wrong, that is said, with exit status 1.
     """
     from engine.cli.converters import OfMap, Overrides, of_channel
 
@@ -80,17 +80,22 @@ def command(
     overrides = Overrides(zone, identity_base)
     convert: Convert = of_channel(conf, channel, destination, overrides) if conf else OfMap(map_name, overrides)
     tell = _explain if explain else _ledger if ledger else partial(_print, dumps_pretty if pretty else dumps)
-    failed = 0
+    failed, wrong = 0, []
+
+    def at_fault(file: Path, fault: str) -> None:
+        wrong.append(fault)
+        say(f"{file}: {fault}")
+
     for file in progress(files, "converting"):
         moment = received.astimezone(UTC) if received else written(file)
-        for _, content in messages([file]):
+        for _, content in messages([file], at_fault):
             try:
                 tell(convert, content, moment, file)
             except MessageError as error:
                 failed += 1
                 emit(dumps(outcome.of_error(error)))
                 say(f"{file}: {legible(str(error))}")
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed or wrong else 0)
 
 
 def _print(spelled: Callable[[Any], bytes], convert: Convert, content: bytes, moment: datetime, file: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import click
 
 from channels.mllp.framing import END, START, Deframer, Message, frame
-from engine.cli.files import NAMED, messages
+from engine.cli.files import NAMED, content, messages
 from engine.cli.output import fail, legible, progress, say, spoken
 from transforms.errors import MessageError
 from transforms.hl7.acknowledgment import Acknowledgment, read_acknowledgment
+from transforms.hl7.batch import is_batch, read_envelope, split_messages
 from transforms.hl7.message import parse
 
 LIMIT = 64 * 2**20
@@ -83,6 +84,17 @@ class Line:
             owed = late or asked.more(answer.code)
         self._earlier.add(asked.control_id)
 
+    def send_batch(self, batch: bytes) -> Iterator[Acknowledgment]:
+        """Send a batch as it is, in one frame; gives the acknowledgments of its messages.  OSError where they do not come."""
+        asked = {each.control_id: each for each in map(wanted, read_envelope(batch).messages)}
+        self._socket.sendall(frame(batch))
+        until, owed = time.monotonic() + self._timeout, 0 if asked and all(each.nothing for each in asked.values()) else 1
+        while owed:
+            owed -= 1
+            for answer in map(read_acknowledgment, split_messages(self._next(until))):
+                yield answer
+                owed += answer.control_id in asked and asked[answer.control_id].more(answer.code)
+
     def _next(self, until: float) -> bytes:
         while not self._waiting:
             left = until - time.monotonic()
@@ -138,17 +150,30 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("url")
 @click.argument("files", nargs=-1, required=True, type=NAMED)
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds to wait for an acknowledgment.")
+@click.option("--batch", is_flag=True, help="Send a file that begins with FHS or BHS as it is, in one frame.")
 @click.option("--ca", type=_FILE, help="With mllps://, the CA certificate to trust (PEM).")
 @click.option("--certificate", type=_FILE, help="With mllps://, our own certificate (PEM), where the receiver asks for one.")
 @click.option("--key", type=_FILE, help="The certificate's key, where it stands in a file of its own.")
-def command(url: str, files: tuple[Path, ...], timeout: float, ca: Path | None, certificate: Path | None, key: Path | None) -> None:
+def command(
+    url: str, files: tuple[Path, ...], timeout: float, batch: bool, ca: Path | None, certificate: Path | None, key: Path | None
+) -> None:
     """Send FILES (- is standard input) to URL, one message after the other, and print each control id with its answer's code."""
     refused = 0
+
+    def at_fault(file: Path, fault: str) -> None:
+        nonlocal refused
+        refused += 1
+        say(f"{file}: {fault}")
+
     try:
         line = open_line(url, timeout, _credentials(ca, certificate, key))
         for file in progress(files, "sending"):
-            for _, content in messages([file]):
-                refused += not _sent(line, content, file)
+            whole = content(file) if batch else b""
+            if is_batch(whole):
+                refused += not _told(line.send_batch(whole), "-")
+                continue
+            for message in split_messages(whole) if batch else (each for _, each in messages([file], at_fault)):
+                refused += not _sent(line, message, file)
         line.close()
     except OSError as error:
         fail(f"{url}: {spoken(error)}")
@@ -163,10 +188,15 @@ def _sent(line: Line, content: bytes, file: Path) -> bool:
     if START in content or END in content:
         say(f"{file}: bytes that begin or end an MLLP frame stand inside it (is it UTF-16?), nothing was sent")
         return False
+    return _told(line.send(content), wanted(content).control_id or "-")
+
+
+def _told(given: Iterable[Acknowledgment], nothing: str) -> bool:
+    """Print acknowledgments, where there is `nothing` that; whether all that was answered was taken."""
     taken = True
-    answers = list(line.send(content))
+    answers = list(given)
     if not answers:
-        print(legible(f"{wanted(content).control_id or '-'} -"), flush=True)
+        print(legible(f"{nothing} -"), flush=True)
     for answer in answers:
         print(legible(f"{answer.control_id or '-'} {answer.code or '-'}"), flush=True)
         if answer.code not in ACCEPTED:

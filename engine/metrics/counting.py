@@ -36,6 +36,7 @@ class Metrics:
         self.filtered = self._counter("flue_messages_filtered", "Messages the filter did not let pass", "channel")
         self.failed = self._counter("flue_messages_failed", "Messages in error, by condition code of table 0357", "channel", "code")
         self.refused = self._counter("flue_messages_refused", "Messages the store could not keep", "channel")
+        self.batches = self._counter("flue_batches_at_fault", "Batches whose counts or bounds are wrong; their messages were taken", "channel")
         self.unmapped = self._counter("flue_unmapped_fields", "Non-empty fields that no rule read", "channel", "path")
         self.noted = self._counter(
             "flue_messages_noted", "Messages with something odd that was borne, by the note's code", "channel", "code"
@@ -90,6 +91,7 @@ class Metrics:
         of = self.of
         simple = {
             events.Duplicate: self.duplicates, events.Filtered: self.filtered, events.Refused: self.refused,
+            events.BatchAtFault: self.batches,
         }  # fmt: skip
         delivery = {events.Superseded: self.superseded, events.Unsure: self.unsure}
         coded = {events.Held: self.held, events.Retrying: self.retried, events.DeadLetter: self.dead}

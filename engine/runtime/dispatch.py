@@ -37,7 +37,7 @@ class Dispatch:
 
     def __init__(self, route: Route) -> None:
         channel: Channel = route.channel
-        self.channel, self._route = channel, route
+        self.channel, self._route, self.gives = channel, route, route.gives
         self._preferred = tuple(channel.identity.patient)
         self._counts = channel.unmapped != "ignore"
         self._lanes: dict[str, LaneOf | None] = {}

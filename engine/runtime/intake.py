@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from channels.message import RawMessage, Response
 from engine.events import Answered, Duplicate, Fault, Noted, Received, Refused, Undelivered, Unmapped
 from engine.runtime.answer import Answering
+from engine.runtime.batches import Batches
 from engine.runtime.dispatch import Dispatch
 from engine.runtime.first_attempts import NOT_DELIVERED, FirstAttempts
 from engine.runtime.in_hand import InHand
@@ -26,6 +27,7 @@ from engine.store.contract import StoreUnavailable
 from engine.store.records import Answer, Arrival, MessageRow, MessageStatus, SearchKeys, Settlement
 from transforms.document import HL7, Document
 from transforms.errors import ErrorCode, MessageError
+from transforms.hl7.batch import is_batch
 from transforms.hl7.header import peek
 from transforms.hl7.message import Message
 
@@ -52,9 +54,12 @@ class Intake:
         self.name, self._when = declared.channel, declared.acknowledge
         self._window, self._within = declared.duplicates.window, declared.answer_within
         self._owed: dict[int, FirstAttempts] = {}  # answers that wait for deliveries
+        self._batches = Batches(self.name, self.receive, plant.events, plant.world) if dispatch.gives == HL7 else None
 
     async def receive(self, raw: RawMessage) -> Response:
-        """Take charge of a message, and say what its sender is owed.  Never raises."""
+        """Take charge of a message, or of a batch of them, and say what its sender is owed.  Never raises."""
+        if raw.content[:3] != b"MSH" and self._batches is not None and not raw.problem and is_batch(raw.content):
+            return await self._batches.receive(raw)
         id, later = 0, None
         try:
             id, answer, later = await self._receive(raw)

@@ -37,6 +37,10 @@ def _noted(event: events.Noted) -> None:
         log.warning("%s to %s: message %d: %s", event.channel, event.destination, event.message_id, ", ".join(event.codes))
 
 
+def _batch(event: events.BatchAtFault) -> None:
+    log.warning("%s: a batch of %d messages: %s", event.channel, event.messages, "; ".join(event.faults))
+
+
 def _retrying(event: events.Retrying) -> None:
     if event.counted:
         words = "%s to %s: message %d failed with %s, next try in %.0f s"
@@ -79,7 +83,8 @@ def _fault(event: events.Fault) -> None:
 
 
 _TELLERS = {
-    events.Failed: _failed, events.Refused: _refused, events.Held: _held, events.Noted: _noted, events.Retrying: _retrying,
+    events.Failed: _failed, events.Refused: _refused, events.Held: _held, events.Noted: _noted,
+    events.BatchAtFault: _batch, events.Retrying: _retrying,
     events.DeadLetter: _dead, events.Unsure: _unsure, events.DestinationFailing: _destination_failing, events.DestinationRecovered: _destination_recovered,
     events.ChannelChanged: _channel, events.StoreFailing: _store_failing, events.StoreRecovered: _store_recovered, events.Fault: _fault,
 }  # fmt: skip

@@ -202,3 +202,12 @@ def test_every_file_of_the_corpus(flue: Flue, shared: Path) -> None:
     assert len(files) == 423
     found = documents(flue("convert", *files).stdout)
     assert len(found) >= len(files) and {each["resourceType"] for each in found} == {"Bundle", "OperationOutcome"}
+
+
+def test_a_batch_whose_count_is_wrong(flue: Flue) -> None:
+    """Every message is converted all the same; what is wrong is said, and status 1."""
+    batch = b"BHS|^~\\&|LAB\r" + RESULT + RESULT.replace(b"|C1|", b"|C2|") + b"BTS|1\r"
+    done = flue("convert", "-", stdin=batch)
+    assert done.exit_code == 1 and [each["resourceType"] for each in documents(done.stdout)] == ["Bundle", "Bundle"]
+    assert "-: batch 1: BTS-1 says 1, 2 messages came" in done.stderr
+    assert flue("convert", "-", stdin=batch.replace(b"BTS|1", b"BTS|2")).exit_code == 0

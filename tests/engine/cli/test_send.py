@@ -130,3 +130,35 @@ def test_certificates_that_are_none(flue: Flue, tmp_path: Path) -> None:
     for option in ("--ca", "--certificate"):
         assert flue("send", option, "noise", "mllps://localhost:1", "-", stdin=RESULT).exit_code == 2
     assert flue("send", "--key", "noise", "mllps://localhost:1", "-", stdin=RESULT).exit_code == 2
+
+
+def test_a_batch_whose_count_is_wrong(flue: Flue) -> None:
+    """Its messages are sent all the same, and status 1 says that something is wrong."""
+    with Peer() as peer:
+        done = flue("send", peer.url, "-", stdin=b"BHS|^~\\&|LAB\r" + RESULT + SECOND + b"BTS|3\r")
+    assert (done.exit_code, done.stdout) == (1, "C1 AA\nC2 AA\n")
+    assert done.stderr == "-: batch 1: BTS-1 says 3, 2 messages came\n"
+
+
+def test_a_batch_as_it_is(flue: Flue) -> None:
+    """One frame goes, one batch answers, and each acknowledgment in it is printed."""
+
+    def answer(batch: bytes) -> list[bytes]:
+        return [b"BHS|^~\\&|EHR\r" + acknowledge(RESULT, "AA") + acknowledge(SECOND, "AE") + b"BTS|2\r"]
+
+    batch = b"BHS|^~\\&|LAB\r" + RESULT + SECOND + b"BTS|2\r"
+    with Peer(answer) as peer:
+        done = flue("send", "--batch", peer.url, "-", stdin=batch)
+        assert peer.received == [batch]
+    assert (done.exit_code, done.stdout) == (1, "C1 AA\nC2 AE\n")
+
+
+def test_a_batch_with_application_acknowledgments(flue: Flue) -> None:
+    """Those that follow the batch are waited for."""
+
+    def answer(batch: bytes) -> list[bytes]:
+        return [b"BHS|^~\\&|EHR\r" + acknowledge(RESULT, "CA") + b"BTS|1\r", acknowledge(RESULT, "AA")]
+
+    with Peer(answer) as peer:
+        done = flue("send", "--batch", peer.url, "-", stdin=b"BHS|^~\\&|LAB\r" + asking("AL", "AL") + b"BTS|1\r")
+    assert (done.exit_code, done.stdout) == (0, "C1 CA\nC1 AA\n")
