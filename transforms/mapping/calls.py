@@ -99,7 +99,7 @@ class Call:
         options = self.constants
         if withs:
             options = {**options, **{name: _first(value, conversion) for name, value in zip(plan.withs, withs)}}
-        if conversion.repetition not in text:
+        if conversion.repetition not in text or plan.each == "whole":
             if self.straight is not None:
                 value = self.straight(text, conversion, **options)
                 return value if value is None or not plan.many else [value]

@@ -173,7 +173,7 @@ def _withs(action: Action, kit: Kit) -> Iterator[Problem]:
 
 
 def _each(action: Action, located: Located) -> Iterator[Problem]:
-    if isinstance(action.each, str) and action.each != "lines":
+    if isinstance(action.each, str) and action.each not in ("lines", "whole"):
         lists = [step.name for step, many in located.containers if many]
         if action.each not in lists:
             known = did_you_mean(action.each, lists)

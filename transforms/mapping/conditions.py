@@ -1,6 +1,7 @@
 """The conditions of `when:`: read from YAML, written as Python expressions.
 
     { OBX-2: [NM, SN] }   the field says one of these      { valued: OBR-2 }  { absent: OBR-2 }   (a segment's name too)
+    { nowhere: OBX }      the whole message has no such segment
     { not: … }  { all: […] }  { any: […] }                 { repeats: OBX-5 }  more than one repetition
     { matches: { OBX-5: numeric } }  a registered test     { option: { text_numbers: quantity } }  a map option
 Several keys in one mapping must all hold.
@@ -17,7 +18,7 @@ from transforms.declaration.suggestions import did_you_mean
 from transforms.errors import Problem
 from transforms.mapping.places import Source, Spot, source
 
-WORDS = ("valued", "absent", "not", "all", "any", "repeats", "matches", "option")
+WORDS = ("valued", "absent", "nowhere", "not", "all", "any", "repeats", "matches", "option")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ def read_condition(value: Any, spot: Spot, problems: list[Problem]) -> Condition
 def _read_one(key: str, value: Any, spot: Spot, problems: list[Problem]) -> Condition | None:
     if key in ("valued", "absent", "repeats"):
         return _about_place(key, value, spot, problems)
+    if key == "nowhere":
+        if isinstance(value, str) and len(value) == 3 and value.isalnum() and value.isupper():
+            return Condition("nowhere", spot, None, value)
+        problems.append(spot.problem("no_path", "`nowhere` takes a segment such as OBX."))
+        return None
     if key == "not":
         inner = read_condition(value, spot, problems)
         return inner and Condition("not", spot, inner=(inner,))

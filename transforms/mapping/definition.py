@@ -179,7 +179,7 @@ class Action:
     @property
     def each_of(self) -> str:
         """The list of which every value gets an element of its own; '' where values stand in the target itself."""
-        return self.each if isinstance(self.each, str) and self.each != "lines" else ""
+        return self.each if isinstance(self.each, str) and self.each not in ("lines", "whole") else ""
 
 
 @dataclass(frozen=True)

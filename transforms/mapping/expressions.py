@@ -70,6 +70,9 @@ class ExpressionWriter:
             return f"i{condition.segment} < 0"
         return f"not {self._valued(condition)}" if place.component else f"{self.row(place)} in ABSENT"
 
+    def _nowhere(self, condition: Condition) -> str:
+        return f"{condition.segment!r} not in S.plan.names"
+
     def _not(self, condition: Condition) -> str:
         return f"not {self.condition(condition.inner[0])}"
 
@@ -98,6 +101,7 @@ _CONDITIONS = {
     "equals": ExpressionWriter._equals,
     "valued": ExpressionWriter._valued,
     "absent": ExpressionWriter._absent,
+    "nowhere": ExpressionWriter._nowhere,
     "not": ExpressionWriter._not,
     "all": ExpressionWriter._joined,
     "any": ExpressionWriter._joined,

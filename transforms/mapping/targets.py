@@ -162,4 +162,4 @@ def json_names(type_name: str, name: str) -> list[str]:
 def reads_many(type_name: str, rule: Rule) -> bool:
     """Whether a rule takes all repetitions of what it reads."""
     found = locate(type_name, rule.to) if rule.to else ""
-    return isinstance(found, Located) and (found.element.many or any(case.action.each == "lines" or case.action.each_of for case in rule.cases))
+    return isinstance(found, Located) and (found.element.many or any(case.action.each in ("lines", "whole") or case.action.each_of for case in rule.cases))
