@@ -156,7 +156,11 @@ def _instances(root: Branch, site: Site, node: int) -> Iterator[_Instance]:
 
 
 def _stands(branch: Branch, path: list[str]) -> bool:
-    """Whether the groups around `branch` end in `path`."""
+    """Whether the groups around `branch` end in `path`, whose first name may be empty: the message itself."""
+    if path and not path[0]:
+        path = path[1:]
+        if len(list(branch.chain())) != len(path) + 1:
+            return False
     chain = list(branch.chain())
     return len(chain) >= len(path) and all(group.name == name for group, name in zip(chain, reversed(path)))
 

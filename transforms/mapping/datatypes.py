@@ -25,7 +25,7 @@ from transforms.declaration.reading import read
 from transforms.document import Context, Identity
 from transforms.errors import ConfigurationError, Problem
 from transforms.hl7.delimiters import Delimiters
-from transforms.mapping.definition import STRICT, Names, Table, Waived, WaiverShape
+from transforms.mapping.definition import Table, Waived
 from transforms.mapping.examples import BASE, RECEIVED, SECRET, differences
 from transforms.mapping.functions.registry import Beside, Function, functions
 from transforms.mapping.guide import steps_of
@@ -33,6 +33,7 @@ from transforms.mapping.leaves import Leaf, Steps, below, displaced
 from transforms.mapping.options import MapOptions
 from transforms.mapping.places import Spot
 from transforms.mapping.reading import Reading
+from transforms.mapping.shapes import STRICT, Names, WaiverShape
 
 
 @declaration(frozen=True, config=STRICT)

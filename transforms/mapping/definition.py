@@ -1,7 +1,6 @@
-"""Maps as values: what their YAML may say, and where each rule stands.
+"""Maps as values: what they mean, and where each rule stands.
 
-Reading checks shape (keys, types, paths that are none); meaning (does the element exist, does the type fit) is
-`checking`'s.  The shapes are pydantic dataclasses, so that all problems come at once, each at its place.
+Reading checks shape (keys, types, paths that are none); meaning (does the element exist, does the type fit) is `checking`'s.
 """
 
 from __future__ import annotations
@@ -10,156 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass as declaration
-
 from transforms.declaration.building import FAILED, Builder
 from transforms.declaration.reading import read, spelled
 from transforms.errors import Problem
 from transforms.mapping.conditions import Condition, read_condition
 from transforms.mapping.keys import Declared, read_declared
 from transforms.mapping.places import Source, Spot, Step, source, target
+from transforms.mapping.shapes import CaseShape, MakeShape, MessageMapShape, Names, RuleShape, SegmentMapShape, TableShape, TestShape
 from transforms.terminology.code_systems import table_uri
 from transforms.terminology.concepts import codes_of
-
-STRICT = ConfigDict(extra="forbid", populate_by_name=False)
-Names = str | tuple[str, ...]
-
-# what YAML may say
-
-
-@declaration(frozen=True, config=STRICT)
-class CaseShape:
-    """One of a rule's `cases`."""
-
-    when: Names = ()
-    from_: Names = Field(default=(), alias="from")
-    as_: str = Field(default="", alias="as")
-    codes: str = ""
-    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
-    const: Any = None
-    each: bool | str = True
-    wrap: Any = None
-    lossy: str = ""
-
-
-@declaration(frozen=True, config=STRICT)
-class RuleShape:
-    """One line of a segment map."""
-
-    to: str = ""
-    from_: Names = Field(default=(), alias="from")
-    as_: str = Field(default="", alias="as")
-    codes: str = ""
-    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
-    const: Any = None
-    choose: str = ""
-    cases: tuple[CaseShape, ...] = ()
-    when: Any = None
-    each: bool | str = True
-    with_each: Any = None
-    wrap: Any = None
-    required: bool = False
-    drop: Names = ()
-    why: str = ""
-    name: str = ""
-    lossy: str = ""
-
-
-@declaration(frozen=True, config=STRICT)
-class TestShape:
-    """One example of a map: what a message gives."""
-
-    given: Names
-    expect: Any = None
-    name: str = ""
-    leftover: tuple[str, ...] | None = None
-    notes: tuple[str, ...] | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    identity: dict[str, Any] = Field(default_factory=dict)
-    timezone: str = ""
-    more: bool = False
-
-    __test__ = False
-
-
-@declaration(frozen=True, config=STRICT)
-class WaiverShape:
-    """Rows of the guide that a map does not follow, and why; `by`: the map that does it instead."""
-
-    row: str
-    why: str
-    by: str = ""
-
-
-@declaration(frozen=True, config=STRICT)
-class SegmentMapShape:
-    """A file under `maps/segments`."""
-
-    map: str
-    segment: str = ""
-    resource: str = ""
-    within: str = ""
-    follows: str = ""
-    extends: str = ""
-    waived: tuple[WaiverShape, ...] = ()
-    rules: tuple[RuleShape, ...] = ()
-    tests: tuple[TestShape, ...] = ()
-
-
-@declaration(frozen=True, config=STRICT)
-class MakeShape:
-    """One of a message map's `resources`."""
-
-    make: str
-    at: Names = ()
-    each: Names = ()
-    with_: Names = Field(default=(), alias="with")
-    with_if_only: Names = ()
-    link: dict[str, str] = Field(default_factory=dict)
-    when: Any = None
-    identify: Any = ""
-    verb: str = ""
-    into: str = ""
-    wrap: Any = None
-    needs: Names = ()
-    contain_in: tuple[str, ...] | None = None
-    repeat: str = ""
-    lines: str = ""
-
-
-@declaration(frozen=True, config=STRICT)
-class MessageMapShape:
-    """A file under `maps/messages`."""
-
-    map: str
-    messages: tuple[str, ...] = ()
-    arrange: str = ""
-    part: str = ""
-    follows: str = ""
-    extends: str = ""
-    waived: tuple[WaiverShape, ...] = ()
-    resources: tuple[MakeShape, ...] = ()
-    drop: tuple[str, ...] = ()
-    tests: tuple[TestShape, ...] = ()
-
-
-@declaration(frozen=True, config=STRICT)
-class TableShape:
-    """A file under `maps/tables`."""
-
-    table: str
-    codes: dict[str, Any] = Field(default_factory=dict)
-    of: str = ""  # the codes of an HL7 table, or a concept map of `terminology`
-    otherwise: Any = None
-    system: str = ""
-    displays: dict[str, str] = Field(default_factory=dict)
-    follows: str = ""
-    extends: str = ""
-    waived: tuple[WaiverShape, ...] = ()
-
-
-# what it means
 
 
 @dataclass(frozen=True)
@@ -266,7 +124,7 @@ class MessageMap:
 
     name: str
     spot: Spot
-    messages: tuple[str, ...]
+    messages: tuple[str, ...]  # structures or events; `*`: whatever has no other map
     arrange: str
     part: str
     makes: tuple[Make, ...]
@@ -275,6 +133,9 @@ class MessageMap:
     extends: str = ""
     follows: str = ""
     waived: tuple[Waived, ...] = ()
+    without: tuple[str, ...] = ()  # makes of what it extends that it leaves out
+    patient: str = "required"  # `optional`: what is about nobody may leave
+    inherits: bool = False  # its `messages` are those of what it extends
 
 
 @dataclass(frozen=True)
@@ -398,7 +259,10 @@ def _message_map(name: str, spot: Spot, shape: MessageMapShape, problems: list[P
     makes = tuple(_make(each, spot.at("resources", index), problems) for index, each in enumerate(shape.resources))
     tests = tuple(Example(spot.at("tests", index), each) for index, each in enumerate(shape.tests))
     drop = _sources(shape.drop, spot.at("drop"), problems)
-    return MessageMap(name, spot, shape.messages, shape.arrange, shape.part, makes, drop, tests, shape.extends, shape.follows, _waived(shape, spot))
+    return MessageMap(
+        name, spot, shape.messages, shape.arrange, shape.part, makes, drop, tests, shape.extends, shape.follows, _waived(shape, spot),
+        shape.without, shape.patient,
+    )  # fmt: skip
 
 
 def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:

@@ -14,11 +14,12 @@ from transforms.document import Context, Identity
 from transforms.errors import MessageError
 from transforms.hl7.message import parse
 from transforms.mapping.arrangement import Branch
-from transforms.mapping.definition import Example, Make, MessageMap, SegmentMap, TestShape
+from transforms.mapping.definition import Example, Make, MessageMap, SegmentMap
 from transforms.mapping.kit import Kit
 from transforms.mapping.making import write_module
 from transforms.mapping.options import MapOptions
 from transforms.mapping.conversion import Conversion
+from transforms.mapping.shapes import TestShape
 from transforms.mapping.to_fhir import Converter
 
 HEADER = "MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20240115103000||ORU^R01|1|P|2.5.1"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from transforms.hl7.local import NOTHING, declares, read_all
 from transforms.hl7.message import Message
 from transforms.hl7.structures import PACKAGED, Structures
 from transforms.mapping.checking import check_message_map, check_segment_map, in_order
+from transforms.mapping.claims import choose, claims_of
 from transforms.mapping.conversion import Line
 from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
 from transforms.mapping.examples import Outcome, run_examples
@@ -41,6 +42,7 @@ class Library:
     message_maps: Mapping[str, MessageMap]
     tables: Mapping[str, Table]
     structures: Structures = PACKAGED
+    claims: Mapping[str, str] = field(default_factory=dict)  # what `messages:` of a map names -> the map
     _converters: dict[tuple[str, MapOptions, bool], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
@@ -61,7 +63,9 @@ class Library:
             if found is not None:
                 site[_key(stem, found)] = found
         merged = {name: _extended(name, {**own, **site}, own, problems, ()) for name in {**own, **site}}
-        library = replace(_sorted(merged), structures=Structures(local) if local != NOTHING else PACKAGED)
+        library = _sorted(merged)
+        claims = claims_of(library.message_maps, site, problems)
+        library = replace(library, structures=Structures(local) if local != NOTHING else PACKAGED, claims=claims)
         problems += library.structures.problems()
         problems += check_local_fields(library.segment_maps.values(), local)
         problems += library.problems() if site else _package_problems(library)
@@ -103,12 +107,8 @@ class Library:
         key = (name, options, explain)
         if key not in self._converters:
             if name == "auto":
-                by_structure = {each: map_name for map_name, found in self.message_maps.items() for each in found.messages}
-                each_one = {each: self._converter(map_name, options, explain=explain) for each, map_name in by_structure.items()}
-                for own in self.structures.own():
-                    near = next((each_one[each] for each in self.structures.lineage(own) if each in each_one), None)
-                    each_one |= {own: near} if near else {}
-                self._converters[key] = AnyConverter(each_one, self.structures)
+                chosen = partial(choose, claims=self.claims, structures=self.structures)
+                self._converters[key] = AnyConverter(chosen, partial(self._converter, options=options, explain=explain))
             else:
                 self._converters[key] = self._compiled(name, options, explain=explain)
         return self._converters[key]
@@ -139,7 +139,7 @@ class Library:
         rules = tuple(each for each in found.rules if each.name != name)
         if len(rules) == len(found.rules):
             raise KeyError(f"there is no rule {rule_name}")
-        return Library({**self.segment_maps, map_name: replace(found, rules=rules)}, self.message_maps, self.tables, self.structures)
+        return replace(self, segment_maps={**self.segment_maps, map_name: replace(found, rules=rules)}, _converters={})
 
 
 def _key(stem: str, found: Definition) -> str:
@@ -210,7 +210,16 @@ def _extended(
         known = did_you_mean(found.extends, [each.removeprefix("table ") for each in all_of_them])
         problems.append(found.spot.at("extends").problem("unknown_map", f"There is no `{found.extends}` to extend{known}."))
         return found
+    if isinstance(base, MessageMap) and isinstance(found, MessageMap):
+        problems += _unknown_makes(base, found)
     return _merged(base, found)
+
+
+def _unknown_makes(base: MessageMap, change: MessageMap) -> Iterator[Problem]:
+    names = [each.name for each in base.makes]
+    for index, name in enumerate(change.without):
+        if name not in names:
+            yield change.spot.at("without", index).problem("unknown_make", f"`{base.name}` has no make called `{name}`{did_you_mean(name, names)}.")
 
 
 def _merged(base: Definition, change: Definition) -> Definition:
@@ -220,9 +229,11 @@ def _merged(base: Definition, change: Definition) -> Definition:
         return replace(
             change,
             messages=change.messages or base.messages,
+            inherits=not change.messages and change.name != base.name,
             arrange=change.arrange or base.arrange,
             part=change.part or base.part,
-            makes=_replaced(base.makes, change.makes),
+            patient=base.patient if change.patient == "required" else change.patient,
+            makes=_replaced(tuple(each for each in base.makes if each.name not in change.without), change.makes),
             drop=(*base.drop, *change.drop),
         )
     if isinstance(base, Table) and isinstance(change, Table):

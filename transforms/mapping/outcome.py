@@ -52,8 +52,9 @@ class _Reports:
 class Outcome:
     """What is decided at the end of a conversion with a module."""
 
-    def __init__(self, module: Module) -> None:
-        self._sites = module.sites
+    def __init__(self, module: Module, *, optional: bool = False) -> None:
+        """`optional`: what is about no patient may leave."""
+        self._sites, self._optional = module.sites, optional
         self._names = {site.name: index for index, site in enumerate(module.sites)}
         self._patient = next((i for i, make in enumerate(module.makes) if make.type == "Patient" and not make.into), -1)
         self._documents = next((i for i, make in enumerate(module.makes) if make.type == "DocumentReference" and not make.into), -1)
@@ -159,19 +160,20 @@ class Outcome:
 
     def _parts(self, conversion: Conversion, steps: Steps) -> tuple[Part, ...]:
         count = len(conversion.plan.parts)
-        patients = [""] * count
+        patients: list[str | None] = [None] * count
         for step in steps[self._patient] if self._patient >= 0 else ():
-            patients[step[1]] = conversion.ids[step[0]]
+            patients[step[1]] = patients[step[1]] or conversion.ids[step[0]]
         facts: list[list[ReportFact]] = [[] for _ in patients]
         if self._reports is not None:
             odd = self._odd(conversion, steps) if conversion.odd else {}
             for step in steps[self._reports.index]:
                 if conversion.ids[step[0]]:
-                    facts[step[1]].append(self._fact(conversion, step, patients[step[1]], odd))
+                    facts[step[1]].append(self._fact(conversion, step, patients[step[1]] or "", odd))
         return tuple([self._part(conversion, index, patients[index], facts[index], count) for index in range(count)])
 
-    def _part(self, conversion: Conversion, index: int, patient: str, facts: list[ReportFact], count: int) -> Part:
-        held = "" if patient or self._patient < 0 or conversion.options.no_patient_id != "hold" else "no_patient_id"
+    def _part(self, conversion: Conversion, index: int, patient: str | None, facts: list[ReportFact], count: int) -> Part:
+        free = patient or self._patient < 0 or patient is None and self._optional or conversion.options.no_patient_id != "hold"
+        held = "" if free else "no_patient_id"
         return Part(patient or (facts[0].key if facts else ""), tuple(facts), None if count == 1 else _entries(conversion, index), held)
 
     def _fact(self, conversion: Conversion, step: tuple[Any, ...], patient: str, odd: dict[int, str]) -> ReportFact:

@@ -6,7 +6,7 @@ and its options, bound once for an environment (a sender's delimiters, version, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import add
 from types import TracebackType
@@ -29,6 +29,7 @@ from transforms.mapping.options import MapOptions
 from transforms.mapping.outcome import Outcome
 from transforms.mapping.preparation import Preparation
 from transforms.mapping.reading import Reading, sayable
+from transforms.mapping.claims import takes
 from transforms.mapping.calls import Call, Choices, Truths, plain
 from transforms.mapping.conversion import GENERATED, Conversion
 
@@ -36,6 +37,7 @@ Arrange = Callable[[Any, str], Branch]
 
 ENVIRONMENTS = 64  # senders whose memos are kept
 BLANK = [""] * 100  # the row of a segment that is not there
+TYPES = 1000  # spellings of MSH-9 that are remembered
 PLANS = 2000  # sequences of segments whose plans are kept
 NO_ZONE = Note("zone_unknown", "MSH-7", "neither the message nor the channel says a zone: times without an offset of their own are cut to the date")
 
@@ -90,7 +92,7 @@ class Converter:
         for place in message_map.drop:
             self._always[place.segment] = self._always.get(place.segment, 0) | 1 << place.field
         self._preparation = Preparation(module)
-        self._outcome = Outcome(module)
+        self._outcome = Outcome(module, optional=message_map.patient == "optional")
         self._plans: dict[tuple[str, tuple[str, ...]], _Planned] = {}
         self._environments: dict[tuple[Any, ...], Environment] = {}
         self._arrange = arrange or ARRANGEMENTS[message_map.arrange]
@@ -236,16 +238,24 @@ class Converter:
 
 
 class AnyConverter:
-    """Chooses the message map by the message's structure."""
+    """Chooses the message map by the message's type; maps are compiled when the first message for them comes."""
 
-    def __init__(self, converters: Mapping[str, Converter], structures: Structures = PACKAGED) -> None:
-        self._converters, self._structures = converters, structures  # by structure
+    def __init__(self, choose: Callable[[Message], str], converter: Callable[[str], Converter]) -> None:
+        self._choose, self._converter = choose, converter
+        self._known: dict[str, Converter] = {}  # by MSH-9
 
     def of(self, message: Message) -> Converter:
-        """The converter for a message.  Raises MessageError where none is for its structure."""
-        found = self._converters.get(self._structures.structure_of(message))
+        """The converter for a message.  Raises MessageError where none is for its type."""
+        header = message.header
+        said = header[9] if len(header) > 9 else ""
+        found = self._known.get(said)
         if found is None:
-            raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", "no map is for messages of this type", fatal=True)
+            name = self._choose(message)
+            if not name:
+                raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", "no map is for messages of this type", fatal=True)
+            found = self._converter(name)
+            if len(self._known) < TYPES:
+                self._known[said] = found
         return found
 
     def __call__(self, message: Message, context: Context) -> Converted:
