@@ -1,8 +1,9 @@
 """Whether resources fit their schema, quickly where their parts have been seen before.
 
-Maps give the same object for the same text: a code, a unit, a status.  What fitted once as `Observation.code` fits
-again, so only what is new in a resource is held against the schema, element by element.  Which elements may stand
-together does not depend on their values; it is asked once for every combination, and a function is written for it.
+Maps give the same object for the same text: a code, a unit, a status; and the results of one order have one subject.  What
+fitted once as `Observation.code` fits again, so only what is new in a resource is held against the schema, element by
+element.  Which elements may stand together does not depend on their values; it is asked once for every combination, and a
+function is written for it.
 """
 
 from __future__ import annotations
@@ -19,21 +20,30 @@ from transforms.fhir.schema import Schema, schema_of
 Resource = dict[str, Any]
 Check = Callable[[Resource], bool]
 
-KEPT = 2000  # values of one element; combinations of elements
-NOT_KEPT = frozenset(
-    {"id", "Identifier", "Quantity", "decimal", "string", "markdown", "base64Binary", "xhtml"}  # seldom come again
-    | {"Narrative", "Resource", "Attachment", "Annotation", "Extension", "SampledData"}  # may be long
-)
-"""Types whose values are held against the schema every time."""
+KEPT = 1000  # values of one element; combinations of elements
+RECURRING = frozenset({"CodeableConcept", "Coding", "code", "uri", "canonical", "boolean", "Observation.referenceRange", "HumanName", "Address"})
+"""Types whose values come again in other messages: they are kept."""
+COMMON = frozenset({"Reference", "dateTime", "instant", "date", "Period", "ContactPoint"})
+"""Types whose values are often the same all over one message: they are known until that is done."""
 
 
-class _Kept(dict[int, Any]):
+class _Known(dict[int, Any]):
     """Values of one element that fit, by their identity; they are held, so that no other object can get it."""
 
     def keep(self, value: Any) -> None:
         if len(self) >= KEPT:
             self.clear()
         self[id(value)] = value
+
+
+_passing: list[_Known] = []
+
+
+def forget() -> None:
+    """What was known of one message is over."""
+    for known in _passing:
+        known.clear()
+    _passing.clear()
 
 
 class _Type:
@@ -45,7 +55,8 @@ class _Type:
         self._fit = compiled({**schema, "$defs": {**schema["$defs"], name: apart}})
         self._may_stand = compiled({**own, "properties": dict.fromkeys(own["properties"], True)})
         kinds = {key: kind for key, (_, kind) in properties(name).items()}
-        self._kept = {key: _Kept() for key in own["properties"] if kinds.get(key, "code") not in NOT_KEPT}
+        self._known = {key: _Known() for key in own["properties"] if kinds.get(key, "code") in RECURRING | COMMON}
+        self._common = frozenset(key for key in self._known if kinds.get(key) in COMMON)
         self._forms: dict[tuple[str, ...], Check] = {}
 
     def __call__(self, resource: Resource) -> bool:
@@ -62,27 +73,29 @@ class _Type:
 
     def _written(self, keys: tuple[str, ...]) -> Check:
         values = {key: f"value{number}" for number, key in enumerate(keys)}
-        seen = " and ".join(f"id({values[key]}) in kept{values[key]}" for key in keys if key in self._kept)
-        new = ", ".join(f"{key!r}: {values[key]}" for key in keys if key not in self._kept)
+        seen = " and ".join(f"id({values[key]}) in known_{values[key]}" for key in keys if key in self._known)
+        new = ", ".join(f"{key!r}: {values[key]}" for key in keys if key not in self._known)
         lines = [
             "def check(resource):",
             f"    {', '.join(values.values())}, = resource.values()",
             f"    return fit({{{new}}}) if {seen or 'False'} else in_parts(resource)",
         ]
-        names: dict[str, Any] = {"kept" + values[key]: self._kept[key] for key in keys if key in self._kept}
+        names: dict[str, Any] = {"known_" + values[key]: self._known[key] for key in keys if key in self._known}
         names |= {"fit": self._fit, "in_parts": self._in_parts}
         exec("\n".join(lines), names)  # noqa: S102 - of names that R4 defines
         return names["check"]
 
     def _in_parts(self, resource: Resource) -> bool:
         """Look at what is new, and remember it."""
-        kept = self._kept
-        new = {key: value for key, value in resource.items() if key not in kept or id(value) not in kept[key]}
+        known = self._known
+        new = {key: value for key, value in resource.items() if key not in known or id(value) not in known[key]}
         if not self._fit(new):
             return False
         for key, value in new.items():
-            if key in kept:
-                kept[key].keep(value)
+            if key in known:
+                known[key].keep(value)
+                if key in self._common:
+                    _passing.append(known[key])
         return True
 
 

@@ -44,7 +44,9 @@ class Issue:
 
 def is_valid(body: Resource) -> bool:
     """Nothing is wrong with a resource or bundle: what `validate` says in words, quickly."""
-    return _fits(body) and not _any_faults(body)
+    fits = _fits(body)
+    recurring.forget()
+    return fits and not _any_faults(body)
 
 
 def validate(body: object) -> list[Issue]:

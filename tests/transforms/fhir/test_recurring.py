@@ -54,7 +54,7 @@ def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     check = recurring.check("Patient")
     for number in range(100):
         assert check({"resourceType": "Patient", "maritalStatus": {"text": str(number)}, "id": str(number)})
-    assert len(check._kept["maritalStatus"]) <= 10  # type: ignore[attr-defined]
+    assert len(check._known["maritalStatus"]) <= 10  # type: ignore[attr-defined]
 
 
 def test_a_rule_on_values_keeps_a_type_whole() -> None:
