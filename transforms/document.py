@@ -29,6 +29,47 @@ class Identity:
     patient: tuple[str, ...] = ()
 
 
+Known = tuple[str, str]
+"""A number as (system, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """Which numbers were merged into others (rule 8), as of one place in the order of receipt.
+
+    `into` says of a prior number, as (resource type, system, value), into which it was merged; `replaced` of a surviving one, which
+    were merged straight into it; `lanes` the same of lanes that no map names (`number^namespace`).  Chains are followed, circles
+    never get in.  `version` is the id of the message that changed it last.
+    """
+
+    version: int = 0
+    into: Mapping[tuple[str, str, str], Known] = field(default_factory=dict)
+    replaced: Mapping[tuple[str, str, str], tuple[Known, ...]] = field(default_factory=dict)
+    lanes: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.into)
+
+    def survivor(self, kind: str, known: Known) -> Known:
+        """What a number stands for now: itself, if it was never merged."""
+        while (found := self.into.get((kind, *known))) is not None:
+            known = found
+        return known
+
+    def priors(self, kind: str, known: Known) -> tuple[Known, ...]:
+        """The numbers that were merged straight into this one."""
+        return self.replaced.get((kind, *known), ())
+
+    def lane(self, lane: str) -> str:
+        """The lane that messages of a merged number take."""
+        while (found := self.lanes.get(lane)) is not None:
+            lane = found
+        return lane
+
+
+NO_ALIASES = Aliases()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a transform may know of the world outside the message."""
@@ -37,6 +78,7 @@ class Context:
     channel: str = ""
     timezone: str = ""  # IANA name declared by the channel; empty: none
     identity: Identity = Identity()
+    aliases: Aliases = NO_ALIASES
 
 
 @dataclass(frozen=True, slots=True)

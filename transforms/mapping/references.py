@@ -10,6 +10,7 @@ import msgspec
 
 from transforms.mapping.conversion import Conversion
 from transforms.mapping.identity import criterion
+from transforms.mapping.uniting import unite
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
@@ -136,6 +137,8 @@ def place_shared(
         return False
     system, value = known
     kind = out["resourceType"]
+    if conversion.context.aliases:
+        unite(conversion, out, known)
     uid = conversion.name(f"{kind}|{system}|{value}")
     url = f"urn:uuid:{uid}"
     conversion.ids[node] = uid

@@ -164,7 +164,7 @@ def provenance(conversion: Conversion, node: int, pid: int) -> str:
 # shared things
 
 
-def _numbered(conversion: Conversion, text: str) -> tuple[str, str, str] | None:
+def numbered(conversion: Conversion, text: str) -> tuple[str, str, str] | None:
     """A CX as (system, value, type); None without a number or an authority."""
     parts = text.split(conversion.component)
     if not parts[0] or parts[0] == NULL:
@@ -179,12 +179,14 @@ def patient(conversion: Conversion, node: int, pid: int) -> tuple[str, str] | No
     texts = fields[3].split(conversion.repetition)
     if conversion.version in ("2.1", "2.2"):
         texts += [fields[2], fields[4]]
-    return _chosen(conversion, texts)
+    found = chosen(conversion, texts)
+    aliases = conversion.context.aliases
+    return aliases.survivor("Patient", found) if aliases and found else found
 
 
-def _chosen(conversion: Conversion, texts: list[str]) -> tuple[str, str] | None:
+def chosen(conversion: Conversion, texts: list[str]) -> tuple[str, str] | None:
     """The number that stands for a person, of several (CX)."""
-    found = [each for each in (_numbered(conversion, text) for text in texts if text) if each is not None]
+    found = [each for each in (numbered(conversion, text) for text in texts if text) if each is not None]
     if len(found) > 1 or found and found[0][2] in NEVER:
         wanted = conversion.context.identity.patient
         found = sorted((each for each in found if each[2] not in NEVER), key=lambda each: _preference(each, wanted))
@@ -201,8 +203,9 @@ def _preference(numbered: tuple[str, str, str], wanted: tuple[str, ...]) -> tupl
 def encounter(conversion: Conversion, node: int, pv1: int) -> tuple[str, str] | None:
     """PV1-19 with its authority."""
     text = conversion.rows[pv1][19]
-    found = _numbered(conversion, first(conversion, text)) if text else None
-    return found[:2] if found else None
+    found = numbered(conversion, first(conversion, text)) if text else None
+    aliases = conversion.context.aliases
+    return aliases.survivor("Encounter", found[:2]) if aliases and found else found[:2] if found else None
 
 
 def order(conversion: Conversion, node: int, obr: int, orc: int) -> tuple[str, str] | None:
@@ -232,13 +235,13 @@ def by_identifier(conversion: Conversion, node: int) -> tuple[str, str] | None:
 
 def prior_patient(conversion: Conversion, node: int, mrg: int) -> tuple[str, str] | None:
     """The patient that was: MRG-1, chosen as PID-3 is (rule 8)."""
-    return _chosen(conversion, conversion.rows[mrg][1].split(conversion.repetition))
+    return chosen(conversion, conversion.rows[mrg][1].split(conversion.repetition))
 
 
 def prior_encounter(conversion: Conversion, node: int, mrg: int) -> tuple[str, str] | None:
     """The visit that was: MRG-5 with its authority."""
     text = conversion.rows[mrg][5]
-    found = _numbered(conversion, first(conversion, text)) if text else None
+    found = numbered(conversion, first(conversion, text)) if text else None
     return found[:2] if found else None
 
 
