@@ -320,8 +320,10 @@ class _ModuleWriter:
             form = f"(S.forms[j] and HOLD(S, {home}, j))" if contained else "S.logical[j]" if inside else "None"
             code.put(f"v = [x for x in [N[j] or {form} for j in {local}] if x is not None]")
             with code.block("if v:"):
-                code.put(f"out[{name!r}] = [*out.get({name!r}, ()), *v]")
-                self._trace("out", name, "0")
+                *around, last = name.split(".")
+                into = self._into("out", around)
+                code.put(f"{into}[{last!r}] = [*{into}.get({last!r}, ()), *v]")
+                self._trace(into, last, "0")
             return
         if not made.grouped or into == "base":
             held = f" or (S.forms[{local}] and HOLD(S, {home}, {local}))" if contained and not made.grouped else ""
@@ -337,11 +339,16 @@ class _ModuleWriter:
         code = self.code
         with code.block("if v is not None:"):
             *around, name = name.split(".")
-            for each in around:
-                code.put(f"y = {into}[{each!r}] = {{**{into}.get({each!r}, NOTHING)}}")
-                into = "y"
+            into = self._into(into, around)
             code.put(f"{into}[{name!r}] = " + (f"[*{into}.get({name!r}, ()), v]" if target.many else "v"))
             self._trace(into, name, "0" if target.many else "None")
+
+    def _into(self, holder: str, around: list[str]) -> str:
+        """The element in which a link stands: `holder`'s own, or one inside it."""
+        for each in around:
+            self.code.put(f"y = {holder}[{each!r}] = {{**{holder}.get({each!r}, NOTHING)}}")
+            holder = "y"
+        return holder
 
     def _trace(self, holder: str, name: str, start: str) -> None:
         if self.explain and self.code.line is not None:
