@@ -321,7 +321,7 @@ class _ModuleWriter:
             code.put(f"v = [x for x in [N[j] or {form} for j in {local}] if x is not None]")
             with code.block("if v:"):
                 *around, last = name.split(".")
-                into = self._into("out", around)
+                into = self._inside("out", around)
                 code.put(f"{into}[{last!r}] = [*{into}.get({last!r}, ()), *v]")
                 self._trace(into, last, "0")
             return
@@ -339,11 +339,11 @@ class _ModuleWriter:
         code = self.code
         with code.block("if v is not None:"):
             *around, name = name.split(".")
-            into = self._into(into, around)
+            into = self._inside(into, around)
             code.put(f"{into}[{name!r}] = " + (f"[*{into}.get({name!r}, ()), v]" if target.many else "v"))
             self._trace(into, name, "0" if target.many else "None")
 
-    def _into(self, holder: str, around: list[str]) -> str:
+    def _inside(self, holder: str, around: list[str]) -> str:
         """The element in which a link stands: `holder`'s own, or one inside it."""
         for each in around:
             self.code.put(f"y = {holder}[{each!r}] = {{**{holder}.get({each!r}, NOTHING)}}")
