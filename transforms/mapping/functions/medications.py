@@ -11,10 +11,12 @@ from typing import Any
 
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.contacts import address as as_address
+from transforms.mapping.functions.identifiers import entity_identifier
 from transforms.mapping.functions.numbers import decimal
 from transforms.mapping.functions.places import location
 from transforms.mapping.functions.quantities import composite_quantity, unit_of
 from transforms.mapping.functions.registry import Beside, function
+from transforms.mapping.functions.texts import display
 from transforms.mapping.functions.times import date_time, period, plain_date_time
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import UCUM
@@ -99,6 +101,13 @@ def start_time(text: str, r: Reading, end: str = "") -> str | Beside | None:
     return date_time(text, r)
 
 
+@function("prescription_reference", gives="Reference")
+def prescription_reference(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
+    """EI of a prescription told elsewhere, as a Reference by identifier."""
+    number = entity_identifier(text, r, type)
+    return {"type": "MedicationRequest", "identifier": number} if number else None
+
+
 @function("place_with_address", gives="Location", memo=True)
 def place_with_address(text: str, r: Reading) -> dict[str, Any] | None:
     """LA2 and LA1 (RXA-11) as Location: what the place is called, from the facility to the bed, and where it is."""
@@ -124,6 +133,16 @@ def place_with(text: str, r: Reading, address: str = "") -> dict[str, Any] | Non
         return place
     called = {"name": place["_display"]} if "_display" in place else {}
     return {**{key: value for key, value in place.items() if key != "_display"}, **called, "address": where}
+
+
+@function("place_of_code", gives="Location", memo=True)
+def place_of_code(text: str, r: Reading, address: str = "") -> dict[str, Any] | None:
+    """CWE naming a place (a pharmacy), with the address (XAD) another field gives it, as Location."""
+    called = display(text, r)
+    where = apart("address", lambda: as_address(address, r), r) if address else None
+    if where:
+        return {"resourceType": "Location", **({"name": called} if called else {}), "address": where}
+    return {"resourceType": "Location", "_display": called} if called else None
 
 
 @function("place_at", gives="Location", memo=True)

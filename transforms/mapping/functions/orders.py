@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import zip_longest
 from typing import Any
 
@@ -15,6 +16,9 @@ from transforms.mapping.functions.quantities import simple_quantity
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.texts import joined_text
 from transforms.mapping.reading import Reading
+
+
+_UID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 
 @function("entity_identifiers", gives="Identifier", list=True)
@@ -131,3 +135,10 @@ def requester_role(
 
 def _facility(organization: str, r: Reading, address: str = "", telecom: str = "") -> dict[str, Any] | None:
     return apart("organization", lambda: as_organization(organization, r, address, telecom), r) if organization else None
+
+
+@function("study_uid", gives="Identifier", memo=True)
+def study_uid(text: str, r: Reading) -> dict[str, Any] | None:
+    """DICOM's Study Instance UID (IPC-3) as Identifier; what is no UID, as the number it is."""
+    value = components(text, r, 1)[0].strip()
+    return {"system": "urn:dicom:uid", "value": f"urn:oid:{value}"} if _UID.fullmatch(value) else entity_identifier(text, r)

@@ -107,6 +107,14 @@ def timing_within(text: str, r: Reading, codes: Codes | None = None, start: str 
     return {**({"repeat": repeat} if repeat else {}), **made} or None
 
 
+@function("timing_bounds", gives="Timing", memo=True)
+def timing_bounds(text: str, r: Reading, end: str = "") -> dict[str, Any] | None:
+    """A start and an end as Timing."""
+    repeat: dict[str, Any] = {}
+    _add_rest(repeat, r, text, end, "", "", "", "", "", own="start")
+    return {"repeat": repeat} if repeat else None
+
+
 @function("duration", gives="Duration", memo=True)
 def duration(text: str, r: Reading) -> dict[str, Any] | None:
     """CQ as Duration, where its unit is one of time."""
