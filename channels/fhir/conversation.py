@@ -2,6 +2,7 @@
 
     1  what only changes a status is read at the receiver
     2  shared resources are looked up in memory; for those unknown, nobody else may be asking at the same time (`Claim`)
+       (those to be updated are searched for: they are put under the receiver's id, unknown ones are created)
     3  unknown ones go into the transaction on condition that they do not exist, or ahead of it where those would be too many
     4  the transaction is sent, in portions by report where it is too large
     5  references are learned from the answer; a match is believed only if it has exactly the identifier asked for
@@ -71,6 +72,7 @@ class Settings:
 Asks = Generator[Request | Claim | Recall, Any, Any]
 
 
+UNFOUND = "the receiver does not say under which id a shared resource is"
 STRANGE = Outcome(Verdict.COUNTED, "strange_answer", "the receiver answers something else than it was asked")
 
 
@@ -88,6 +90,7 @@ class Conversation:
     def __init__(self, body: dict[str, Any], indexes: Sequence[int] | None, settings: Settings, references: References) -> None:
         self._body, self._indexes, self._settings, self._references = body, indexes, settings, references
         self._learned: dict[str, str] = {}
+        self._matched: set[str] = set()  # criteria that were to create and found something
         self._sent: list[bytes] = []
         self._ahead = False  # whether conditions may no longer be inside
         self._patched = False  # whether something is written back only if nobody else has
@@ -119,12 +122,16 @@ class Conversation:
         for _ in range(3):
             unknown = yield from self._claim(content, owned)
             used = [each.key for each in content.shared if each not in unknown and each.key not in self._learned]
-            total = len(unknown) + len(content.owned)
+            updates = [each for each in content.shared if each.updates and each not in unknown]
+            total = len(unknown) + len(updates) + len(content.owned)
             inside = self._inside(unknown, owned, total)
             if not inside:
                 yield from self._create(plan.ahead(unknown), content, owned)
                 yield from self._find(owned)
-            reply = yield from self._transactions(content, owned, unknown if inside else [])
+            whole = not self._settings.max_entries or total <= self._settings.max_entries
+            reply = yield from self._transactions(content, owned, unknown if inside else [], updates if whole else [])
+            if reply.status < 300:
+                reply = yield from self._overwrite(content, owned, [] if whole else updates, reply)
             conditions = inside and (unknown or owned.unknown())
             if reply.status < 300:
                 if conditions:
@@ -147,11 +154,31 @@ class Conversation:
         if not unknown:
             return unknown
         if not self._inside(unknown, owned, len(unknown) + len(content.owned)):  # a request each is saved
-            recalled = yield Recall([each.key for each in unknown])
-            for key, reference in recalled.items():
-                self._references.learn(key, reference)
+            yield from self._recall(unknown)
         yield Claim([each.key for each in unknown])
+        wanted = [each for each in unknown if each.updates and get(each.key) is None]
+        if wanted:
+            yield from self._recall(wanted)
+        for each in wanted:
+            if get(each.key) is None:
+                yield from self._look_up(each)
         return [each for each in unknown if get(each.key) is None]
+
+    def _recall(self, unknown: Sequence[Shared]) -> Asks:
+        recalled = yield Recall([each.key for each in unknown])
+        for key, reference in recalled.items():
+            self._references.learn(key, reference)
+
+    def _look_up(self, shared: Shared) -> Asks:
+        """Learn under which id the receiver has what is to be updated, if it has it."""
+        resource = yield from self._only(shared)
+        if resource is None:
+            return
+        if plan.carries(resource, shared.key) is False:
+            raise Stop(self._mismatch())
+        if reference := answer.reference_to(resource):
+            self._references.learn(shared.key, reference)
+            self._learned[shared.key] = reference
 
     def _inside(self, unknown: Sequence[Shared], owned: Owned, total: int) -> bool:
         """Whether what is unknown may be made by the transaction itself."""
@@ -163,18 +190,19 @@ class Conversation:
         count = len(unknown) + owned.unknown()
         return not count or (not self._ahead and count <= most and self._references.may_be_conditional(total, most))
 
-    def _transactions(self, content: Content, owned: Owned, unknown: Sequence[Shared]) -> Asks:
-        """Send owned and unknown shared resources; the reply is the first that is not friendly, or the last."""
+    def _transactions(self, content: Content, owned: Owned, unknown: Sequence[Shared], updates: Sequence[Shared]) -> Asks:
+        """Send owned, unknown and changed shared resources; the reply is the first that is not friendly, or the last."""
         most = self._settings.max_entries
-        inside = {each.urn for each in unknown}
+        inside = {each.urn for each in (*unknown, *updates)}
+        changed = [each.update(self._references.get(each.key) or "") for each in updates]
         portions = [content.owned]
-        if most and len(unknown) + len(content.owned) > most:
+        if most and len(unknown) + len(updates) + len(content.owned) > most:
             portions = list(plan.split(content.owned, most))
         literal = self._literal(content, inside)
         for number, portion in enumerate(portions):
             here = {entry.get("fullUrl") for entry in portion}
             elsewhere = {urn: reference for urn, reference in owned.references().items() if urn not in here} if len(portions) > 1 else {}
-            entries = [each.entry for each in unknown] + owned.entries(portion, bool(unknown) or owned.inside)
+            entries = [each.entry for each in unknown] + changed + owned.entries(portion, bool(unknown) or owned.inside)
             body = plan.transaction(content.bundle, entries, {**literal, **owned.elsewhere(), **elsewhere})
             self._sent.append(body)
             reply = yield from self._ask(Request("POST", "", body, last=number == len(portions) - 1))
@@ -183,6 +211,19 @@ class Conversation:
             made = answer.entries(reply, len(entries))
             if made is not None:
                 reply = yield from self._learn(reply, made, unknown, owned, portion)
+        return reply
+
+    def _overwrite(self, content: Content, owned: Owned, updates: Sequence[Shared], reply: Reply) -> Asks:
+        """Put what could not go with the transaction: too much for one, or found only when it was to be created."""
+        for each in (*updates, *(each for each in content.shared if each.updates and each.key in self._matched)):
+            reference = self._references.get(each.key)
+            if reference is None:
+                raise Stop(Outcome(Verdict.COUNTED, "unfound", UNFOUND, sent=b"\n".join(self._sent), learned=self._learned))
+            body = plan.single(each.update(reference)["resource"], {**owned.references(), **self._literal(content, set())})
+            self._sent.append(body)
+            said = yield from self._ask(Request("PUT", reference, body))
+            if said.status >= 300:
+                return said
         return reply
 
     def _literal(self, content: Content, inside: set[str]) -> dict[str, str]:
@@ -204,7 +245,7 @@ class Conversation:
             return Reply(failed.status, reply.headers, reply.body, reply.received)
         for shared, each in zip(unknown, made, strict=False):
             yield from self._believe(shared, each)
-        owned.learn(portion, made[len(unknown) :])
+        owned.learn(portion, made[len(made) - len(portion) :])
         if len(reply.body) <= SHORT:
             return reply
         short = {"entry": [{"response": {"status": str(each.status), "location": each.reference}} for each in made]}
@@ -215,6 +256,8 @@ class Conversation:
         if not made.reference.startswith(shared.type_name + "/"):
             return
         if made.status != 201:
+            if shared.updates:
+                self._matched.add(shared.key)
             right = plan.carries(made.resource, shared.key) if made.resource else None
             if right is None and plan.token(shared.key):
                 right = yield from self._verified(shared, made.reference, needed)
@@ -257,7 +300,11 @@ class Conversation:
         for shared in unknown:
             literal = {**owned.references(), **self._literal(content, set())}
             headers = {"If-None-Exist": shared.condition, "Prefer": "return=representation"}
-            body = plan.single(shared.entry["resource"], literal)
+            resource = shared.entry["resource"]
+            if shared.updates and (later := plan.pointed(resource) - self._literal(content, set()).keys()):
+                resource = plan.without(resource, later)  # of what the receiver does not have yet: said when it has
+                self._matched.add(shared.key)
+            body = plan.single(resource, literal)
             reply = yield from self._ask(Request("POST", shared.type_name, body, headers))
             if reply.status >= 300:
                 raise Stop(self._outcome(reply))
@@ -269,11 +316,11 @@ class Conversation:
                 made = answer.reference_to(resource)
             yield from self._believe(shared, Made(reply.status, made, resource), needed=True)
             if self._references.get(shared.key) is None:
-                raise Stop(Outcome(Verdict.COUNTED, "unfound", "the receiver does not say under which id a shared resource is"))
+                raise Stop(Outcome(Verdict.COUNTED, "unfound", UNFOUND))
 
     def _only(self, shared: Shared) -> Asks:
         """The one resource that a criterion finds."""
-        found = yield from self._search(shared.key)
+        found = [each for each in (yield from self._search(shared.key)) if each.get("resourceType") == shared.type_name]
         if len(found) > 1:
             raise Stop(Outcome(Verdict.HELD, "412", answer.HELD[412]))
         return found[0] if found else None

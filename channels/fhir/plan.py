@@ -1,8 +1,8 @@
 """From a pure bundle to what is sent: which resources go along, under which verbs, pointing where.  No I/O.
 
 A pure bundle points inside itself with `urn:uuid:`.  **Shared** resources (Patient, Practitioner ...) carry a criterion
-(`ifNoneExist`): where the receiver's own id is known the entry goes and references become literal.  **Owned** ones are put
-under their own id.  **Patches** (a status that changes) are read, changed and written back by `conversation`.
+(`ifNoneExist`): where the receiver's own id is known the entry goes and references become literal; those to be **updated** (a
+conditional PUT) are put under that id.  **Owned** ones are put under their own id.  **Patches** (a status that changes) are read, changed and written back by `conversation`.
 
 Nothing walks the tree of a message on its straight way: entries are looked at, and references changed in the encoded bytes.
 """
@@ -33,7 +33,13 @@ class Shared:
     type_name: str
     condition: str
     urn: str
-    entry: Entry
+    entry: Entry  # as it is created
+    updates: bool = False  # what the receiver has is overwritten
+
+    def update(self, reference: str) -> Entry:
+        """The entry that overwrites what the receiver has under `reference`."""
+        resource = {**self.entry["resource"], "id": reference.partition("/")[2]}
+        return {**self.entry, "resource": resource, "request": {"method": "PUT", "url": reference}}
 
 
 @dataclass(slots=True)
@@ -65,6 +71,8 @@ def sort(bundle: Bundle, indexes: Sequence[int] | None = None) -> Content:
                 content.same[entry["fullUrl"]] = shared[key].urn
             else:
                 shared[key] = Shared(key, url, condition, entry["fullUrl"], entry)
+        elif request["method"] == "PUT" and "?" in url:
+            _update(entry, url, shared, content)
         elif request["method"] == "PATCH":
             content.patches.append(entry)
         else:
@@ -74,6 +82,15 @@ def sort(bundle: Bundle, indexes: Sequence[int] | None = None) -> Content:
             owned[name] = entry  # the later one is what the message said last
     content.shared, content.owned = list(shared.values()), list(owned.values())
     return content
+
+
+def _update(entry: Entry, url: str, shared: dict[str, Shared], content: Content) -> None:
+    """A shared resource to be overwritten; what another entry says of the same one goes."""
+    type_name, _, condition = url.partition("?")
+    request = {"method": "POST", "url": type_name, "ifNoneExist": condition}
+    if url in shared:
+        content.same[shared[url].urn] = entry["fullUrl"]
+    shared[url] = Shared(url, type_name, condition, entry["fullUrl"], {**entry, "request": request}, True)
 
 
 def transaction(bundle: Bundle, entries: list[Entry], literal: Mapping[str, str]) -> bytes:
@@ -90,6 +107,12 @@ def single(resource: Bundle, literal: Mapping[str, str]) -> bytes:
     for urn, reference in literal.items():
         body = body.replace(b'"%b"' % urn.encode(), b'"%b"' % reference.encode())
     return body
+
+
+def without(resource: Bundle, urns: Iterable[str]) -> Bundle:
+    """A resource without the elements that point at one of these."""
+    gone = set(urns)
+    return {name: value for name, value in resource.items() if gone.isdisjoint(pointed({name: value}))} if gone else resource
 
 
 def pointed(resource: Bundle) -> set[str]:

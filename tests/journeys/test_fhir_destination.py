@@ -13,7 +13,7 @@ import pytest
 
 from channels.fhir.destination import FhirDestination
 from channels.message import Outcome, Outgoing, Verdict
-from tests.channels.fhir.bundles import context, laboratory, observation, owned, report, to, transaction, uuid
+from tests.channels.fhir.bundles import admission, context, laboratory, observation, owned, report, to, transaction, uuid
 from tests.channels.fhir.bundles import shared as someone
 from tests.journeys.fhir_server import FhirServer
 from tests.journeys.peers import ROOT
@@ -100,7 +100,7 @@ def dangling(server: FhirServer) -> list[str]:
 
 def test_the_bundles_of_these_journeys_are_valid() -> None:
     """What is sent is what a map would make: valid R4."""
-    assert is_valid(laboratory(12))
+    assert is_valid(laboratory(12)) and is_valid(admission(conditions=7))
 
 
 @pytest.mark.parametrize("options", WAYS)
@@ -113,6 +113,21 @@ def test_sent_again_nothing_is_doubled(server: FhirServer, runner: Runner, optio
     assert sent(Lane(runner, server.url, **options).send(laboratory(results)))
     assert server.counts(*TYPES) == {"Patient": 1, "Practitioner": 1, "ServiceRequest": 1, "DiagnosticReport": 1, "Observation": results}
     assert not dangling(server) and len(server.all("DiagnosticReport")[0]["result"]) == results
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_a_patient_is_updated(server: FhirServer, runner: Runner, options: dict[str, Any]) -> None:
+    """Created, overwritten, and overwritten after a restart with and without memory; patient, visit and conditions stand once."""
+    lane = Lane(runner, server.url, **options)
+    assert sent(lane.send(laboratory(2)))
+    assert sent(lane.send(admission(name="Doe", conditions=7), admission(name="Moe", conditions=7)))
+    assert sent(Lane(runner, server.url, **options).send(admission(name="Roe", conditions=7)))
+    assert server.counts("Patient", "Encounter", "Condition") == {"Patient": 1, "Encounter": 1, "Condition": 7}
+    assert [each["name"][0]["family"] for each in server.all("Patient")] == ["Roe"]
+    (patient,), (visit,) = server.all("Patient"), server.all("Encounter")
+    assert visit["subject"]["reference"] == f"Patient/{patient['id']}" and len(visit["diagnosis"]) == 7
+    assert {each["condition"]["reference"] for each in visit["diagnosis"]} == {f"Condition/{each['id']}" for each in server.all("Condition")}
+    assert not dangling(server)
 
 
 def test_more_than_eight_unknown_people(server: FhirServer, runner: Runner) -> None:

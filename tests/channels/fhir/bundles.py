@@ -19,7 +19,7 @@ def to(name: str) -> dict[str, str]:
     return {"reference": f"urn:uuid:{uuid(name)}"}
 
 
-def shared(type_name: str, name: str, **elements: Any) -> Entry:
+def shared(type_name: str, name: str, /, **elements: Any) -> Entry:
     """A resource to be created if there is none with its identifier."""
     resource = {"resourceType": type_name, "identifier": [{"system": f"{SITE}/{type_name}", "value": name}], **elements}
     condition = f"identifier=https%3A%2F%2Fsite.example%2F{type_name}%7C{name}"
@@ -28,6 +28,25 @@ def shared(type_name: str, name: str, **elements: Any) -> Entry:
         "resource": resource,
         "request": {"method": "POST", "url": type_name, "ifNoneExist": condition},
     }
+
+
+def updated(type_name: str, name: str, /, **elements: Any) -> Entry:
+    """A shared resource that is overwritten."""
+    entry = shared(type_name, name, **elements)
+    return {**entry, "request": {"method": "PUT", "url": f"{type_name}?{entry['request']['ifNoneExist']}"}}
+
+
+def admission(patient: str = "patient", name: str = "Doe", conditions: int = 1, **elements: Any) -> dict[str, Any]:
+    """The bundle of an ADT: patient and visit are updated, and point at each other's company."""
+    names = [f"condition {number}" for number in range(conditions)]
+    ward = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}
+    visit = {"status": "in-progress", "class": ward, "subject": to(patient), "diagnosis": [{"condition": to(each)} for each in names]}
+    return transaction(
+        updated("Patient", patient, name=[{"family": name}], **elements),
+        updated("Encounter", "visit", **visit),
+        shared("Practitioner", "practitioner"),
+        *(owned("Condition", each, subject=to(patient), encounter=to("visit"), recorder=to("practitioner")) for each in names),
+    )
 
 
 def owned(type_name: str, name: str, **elements: Any) -> Entry:

@@ -1,0 +1,144 @@
+"""Shared resources that a message overwrites (rule 6): conditional updates, as the destination carries them out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.fhir import plan
+from channels.fhir.answer import Failure, Reply
+from channels.fhir.conversation import Request
+from channels.fhir.references import References
+from channels.message import Verdict
+from tests.channels.fhir.bundles import admission, laboratory, shared, to, transaction, updated, uuid
+from tests.channels.fhir.receiver import Receiver
+from tests.channels.fhir.test_conversation import HABITS, identity
+
+HABITS = [each for each in HABITS if each.get("create_on_update", True)] + [{"create_on_update": False}]
+
+
+def names(receiver: Receiver) -> list[str]:
+    return [each["name"][0]["family"] for each in receiver.of("Patient")]
+
+
+@pytest.mark.parametrize("habits", HABITS)
+@pytest.mark.parametrize("settings", [{}, {"max_entries": 3}, {"max_conditional": 0}, {"max_conditional": 0, "max_entries": 2}])
+@pytest.mark.parametrize("remembers", [True, False])
+def test_the_last_one_is_what_stands_there(habits: dict[str, Any], settings: dict[str, Any], remembers: bool) -> None:
+    """Created where there is none, else overwritten, however large the transaction may be; nothing is doubled or left dangling."""
+    receiver, references = Receiver(**habits), References()
+    for name in ("Doe", "Doe", "Roe"):
+        outcome = receiver.takes(admission(name=name, conditions=4), references if remembers else None, **settings, **identity(habits))
+        assert outcome.verdict is Verdict.SENT, outcome
+        assert names(receiver) == [name] and len(receiver.of("Encounter")) == 1 and not receiver.dangling()
+    assert len(receiver.of("Condition")) == 4 and len(receiver.of("Encounter")[0]["diagnosis"]) == 4
+
+
+def test_what_others_made_is_overwritten_under_its_id() -> None:
+    """A patient the receiver has already keeps the receiver's id; the criterion is never sent with an id in the body."""
+    receiver = Receiver()
+    receiver.takes(laboratory(1))
+    (there,) = receiver.of("Patient")
+    outcome = receiver.takes(admission())
+    assert outcome.verdict is Verdict.SENT and [each["id"] for each in receiver.of("Patient")] == [there["id"]]
+    assert b'"url":"Patient?' not in outcome.sent and names(receiver) == ["Doe"]
+
+
+def test_what_is_known_is_not_searched_for() -> None:
+    """The second message is one request."""
+    receiver, references = Receiver(), References()
+    receiver.takes(admission(), references)
+    receiver.requests.clear()
+    receiver.takes(admission(name="Roe"), references)
+    assert [(each.method, each.path) for each in receiver.requests] == [("POST", "")]
+    assert names(receiver) == ["Roe"]
+
+
+def test_two_where_there_should_be_one_is_held() -> None:
+    """Nobody can say which one is meant."""
+    receiver = Receiver()
+    for id in ("1", "2"):
+        receiver.resources[f"Patient/{id}"] = {**updated("Patient", "patient")["resource"], "id": id}
+    outcome = receiver.takes(admission())
+    assert (outcome.verdict, outcome.code) == (Verdict.HELD, "412") and not receiver.of("Condition")
+
+
+def test_a_wrong_match_is_not_overwritten() -> None:
+    """A server that finds somebody else is found out before anything is written."""
+    receiver = Receiver()
+    receiver.resources["Patient/9"] = {**updated("Patient", "other", name=[{"family": "Else"}])["resource"], "id": "9"}
+    receiver.search = lambda path: [receiver.resources["Patient/9"]] if path.startswith("Patient") else []  # type: ignore[method-assign]
+    outcome = receiver.takes(admission())
+    assert (outcome.verdict, outcome.code) == (Verdict.HELD, "identifier_mismatch") and names(receiver) == ["Else"]
+
+
+def test_what_was_deleted_is_made_again() -> None:
+    """A reference learned earlier leads nowhere: forgotten, and the patient created."""
+    receiver, references = Receiver(checks_references=True), References()
+    receiver.takes(admission(), references)
+    receiver.resources.clear()
+    assert receiver.takes(laboratory(1), references).verdict is Verdict.SENT
+    assert receiver.takes(admission(), references).verdict is Verdict.SENT
+    assert len(receiver.of("Patient")) == 1 and not receiver.dangling()
+
+
+def test_somebody_who_creates_in_between_is_overwritten_too() -> None:
+    """Between the search and the transaction somebody else made the patient: found by the condition, then put."""
+    receiver = Receiver()
+
+    def between(request: Request) -> None:
+        if request.method == "POST" and not receiver.of("Patient"):
+            receiver.resources["Patient/x"] = {**updated("Patient", "patient", name=[{"family": "Else"}])["resource"], "id": "x"}
+
+    assert receiver.takes(admission(), between=between).verdict is Verdict.SENT
+    assert names(receiver) == ["Doe"] and [each["id"] for each in receiver.of("Patient")] == ["x"]
+
+
+def test_two_who_point_at_each_other() -> None:
+    """A merge: the survivor replaces, the old one is replaced; both unknown and created one by one, both links stand."""
+    for settings in ({}, {"max_conditional": 0}):
+        receiver = Receiver(checks_references=True)
+        old = updated("Patient", "old", active=False, link=[{"type": "replaced-by", "other": to("new")}])
+        new = updated("Patient", "new", link=[{"type": "replaces", "other": to("old")}])
+        assert receiver.takes(transaction(new, old), **settings).verdict is Verdict.SENT
+        assert not receiver.dangling() and all(each["link"] for each in receiver.of("Patient"))
+
+
+def test_of_one_identity_the_update_counts() -> None:
+    """A bundle that creates and updates the same patient: it is updated, and whoever points at either points at it."""
+    first, second = shared("Patient", "patient"), updated("Patient", "patient", name=[{"family": "Doe"}])
+    first["fullUrl"] = f"urn:uuid:{uuid('first')}"
+    content = plan.sort(transaction(first, second))
+    assert [(each.updates, each.urn) for each in content.shared] == [(True, second["fullUrl"])]
+    assert content.same == {first["fullUrl"]: second["fullUrl"]}
+
+
+@given(st.data())
+def test_failures_anywhere_double_nothing(data: st.DataObject) -> None:
+    """Whatever fails at whatever request, before or after it took effect: tried until it is sent, the last message stands."""
+    habits = data.draw(st.sampled_from(HABITS))
+    settings = data.draw(st.sampled_from([{}, {"max_entries": 3}, {"max_conditional": 0}]))
+    receiver, references = Receiver(**habits), References()
+    trouble = data.draw(st.lists(st.sampled_from(["none", "before", "after"]), max_size=12))
+    real = receiver._answer
+
+    def troubled(request: Request) -> Reply | Failure:
+        kind = trouble.pop() if trouble else "none"
+        if kind == "before":
+            return Failure("connection_lost", "x")
+        reply = real(request)
+        return Failure("timeout", "x") if kind == "after" else reply
+
+    receiver._answer = troubled  # type: ignore[method-assign]
+    for name in ("Doe", "Roe"):
+        for _ in range(20):
+            remembered = references if data.draw(st.booleans()) else None
+            outcome = receiver.takes(admission(name=name, conditions=3), remembered, **settings, **identity(habits))
+            if outcome.verdict is Verdict.SENT:
+                break
+            assert outcome.verdict is Verdict.FAILING, outcome
+    assert names(receiver) == ["Roe"] and not receiver.dangling()
+    assert (len(receiver.of("Encounter")), len(receiver.of("Condition"))) == (1, 3)
