@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from transforms.hl7.message import Segment
+from transforms.mapping.admissions import arrange_admissions
 from transforms.mapping.arrangement import Branch
 
 _WITH_OBX = ("NTE", "PRT", "TCD", "SID")  # what belongs to the OBX it follows
@@ -47,7 +48,11 @@ def plain_tree(root: Any) -> Branch:
     return tree
 
 
-ARRANGEMENTS: dict[str, Callable[[Any, str], Branch]] = {"results": arrange_results, "": lambda root, _: plain_tree(root)}
+ARRANGEMENTS: dict[str, Callable[[Any, str], Branch]] = {
+    "results": arrange_results,
+    "admissions": arrange_admissions,
+    "": lambda root, _: plain_tree(root),
+}
 
 
 def _of_patient(segment: Segment, root: Any) -> bool:
