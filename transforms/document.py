@@ -71,6 +71,18 @@ NO_ALIASES = Aliases()
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """A number of a resource type that stands for another from now on.  `prior_lane`, `lane`: as `number^namespace`."""
+
+    kind: str
+    event: str
+    prior: Known
+    survivor: Known
+    prior_lane: str = ""
+    lane: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a transform may know of the world outside the message."""
 

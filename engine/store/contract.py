@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from engine.store.records import (
-    Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MessageRow, Query, RegisterRow, Settlement, Stored,
+    Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MergeRow, MessageRow, Query, RegisterRow, Settlement, Stored,
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ class Store(Protocol):
 
     async def register(self, destination: str, keys: Sequence[str]) -> Mapping[str, RegisterRow]: ...
     async def recall(self, destination: str, criteria: Sequence[str]) -> Mapping[str, str]: ...
+    async def merges(self) -> list[MergeRow]: ...  # all of them, in the order of receipt; written with the Arrival that brings them
     async def keep_version(self, version: ChannelVersion) -> None: ...
     async def version(self, digest: str) -> ChannelVersion | None: ...
     async def leftovers(self, channel: str) -> Mapping[str, int]: ...  # path without occurrences -> how often

@@ -13,7 +13,8 @@ from engine.store.connection import DISK
 from engine.store.contract import StoreUnavailable
 from engine.store.names import Names
 from engine.store.queries import STATEMENTS
-from engine.store.records import ChannelVersion, DeliveryRow, DeliveryStatus, MessageRow, RegisterRow
+from engine.store.records import ChannelVersion, DeliveryRow, DeliveryStatus, MergeRow, MessageRow, RegisterRow
+from transforms.document import Merge
 
 
 def json_array(values: Sequence[object]) -> str:
@@ -90,6 +91,13 @@ class Reader:
     def recall(self, destination: str, criteria: Sequence[str]) -> dict[str, str]:
         """What a destination learned."""
         return dict(self.execute("recall", (self.names.number(destination), json_array(criteria))).fetchall())
+
+    def merges(self) -> list[MergeRow]:
+        """All merges."""
+        return [
+            MergeRow(message, Merge(kind, event, (prior_system, prior), (system, survivor), prior_lane, lane), undone or 0)
+            for message, kind, event, prior_system, prior, system, survivor, prior_lane, lane, undone in self.execute("merges")
+        ]
 
     def version(self, digest: str) -> ChannelVersion | None:
         """A channel version."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from transforms.document import Merge
+
 
 class MessageStatus(str, Enum):
     """States of a message (design, section 6).  All but `received` are settled."""
@@ -51,6 +53,8 @@ class Arrival:
     replay_of: int = 0  # id of the original, 0: none
     destinations: tuple[str, ...] = ()  # only these; empty: all
     force: bool = False  # a replay that may overwrite what is newer
+    merges: tuple[Merge, ...] = ()  # in force for every message after this one
+    undoes: int = 0  # id of the message whose merges it takes back, 0: none
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -137,6 +141,15 @@ class Settlement:
     learned: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     register: Mapping[str, tuple[RegisterRow, ...]] = field(default_factory=dict)
     leftover: tuple[str, ...] = ()  # paths no rule read (ledger); aggregated per channel and path
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRow:
+    """What a message merged, in force for those received after it.  `undone`: the message from which on it is not, 0: none."""
+
+    message_id: int
+    merge: Merge
+    undone: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from engine.store.lock import Lock
 from engine.store.queries import STATEMENTS
 from engine.store.reading import Reader
 from engine.store.records import (
-    Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MessageRow, Query, RegisterRow, Settlement, Stored,
+    Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MergeRow, MessageRow, Query, RegisterRow, Settlement, Stored,
 )  # fmt: skip
 from engine.store.schema import upgrade
 from engine.store.search import search
@@ -124,6 +124,10 @@ class SqliteStore:
     async def recall(self, destination: str, criteria: Sequence[str]) -> Mapping[str, str]:
         """References that a destination learned."""
         return await self._learned.ask(destination, criteria)
+
+    async def merges(self) -> list[MergeRow]:
+        """All merges, undone ones too, in the order of receipt."""
+        return self._reader.merges()
 
     async def keep_version(self, version: ChannelVersion) -> None:
         """Keep everything a channel was made of."""

@@ -139,6 +139,8 @@ class _Batch:
         writer.next_id = id + 1
         if resend:
             self._arrived[channel, key] = id
+        if arrival.merges or arrival.undoes:
+            self._merge(id, arrival)
         self._backlog[channel, id] = True
         counted = (channel, RECEIVED)
         self._counts[counted] = self._counts.get(counted, 0) + 1
@@ -148,6 +150,12 @@ class _Batch:
         else:
             self._states[id] = (channel, RECEIVED, arrival.control_id)
         return Stored(id)
+
+    def _merge(self, id: int, arrival: Arrival) -> None:
+        for number, each in enumerate(arrival.merges):
+            self._put("keep_merge", (id, number, each.kind, each.event, *each.prior, *each.survivor, each.prior_lane, each.lane))
+        if arrival.undoes:
+            self._put("undo_merges", (id, arrival.undoes))
 
     def _first_of(self, channel: int, key: bytes, resend: int, received: float) -> int:
         """The message that first brought a duplicate key, 0 if none did within the window."""

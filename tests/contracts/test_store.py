@@ -11,9 +11,10 @@ import pytest
 
 from engine.store.contract import Refused, StoreUnavailable
 from engine.store.records import (
-    Answer, Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MessageStatus, Query, RegisterRow, SearchKeys, Settlement,
+    Answer, Arrival, ChannelVersion, DeliveryRow, DeliveryStatus, MergeRow, MessageStatus, Query, RegisterRow, SearchKeys, Settlement,
 )  # fmt: skip
 from engine.store.sqlite import SqliteStore, open_store
+from transforms.document import Merge
 
 Play = Callable[[Callable[[SqliteStore], Awaitable[None]]], None]
 NOW = 1_700_000_000.0
@@ -445,4 +446,22 @@ def test_closing_writes_what_is_in_hand(play: Play, tmp_path: Path) -> None:
         assert await store.counts() == {("lab", "received"): 300}
 
     play(scene)
+    play(check)
+
+
+def test_merges_are_kept_with_the_message_that_brings_them(play: Play) -> None:
+    """In its transaction, in the order of receipt, once; a resend brings none; taking them back is told by the message that does it."""
+    merges = (Merge("Patient", "A40", ("urn:s", "A"), ("urn:s", "B"), "A^S", "B^S"), Merge("Encounter", "A42", ("urn:v", "1"), ("urn:v", "2")))
+
+    async def keep(store: SqliteStore) -> None:
+        assert await store.merges() == []
+        assert (await store.receive(arrival(b"a", duplicate_key=b"k", merges=merges))).id == 1
+        assert (await store.receive(arrival(b"a", duplicate_key=b"k", merges=merges))).duplicate
+        await store.receive(arrival(b"b", merges=merges[:1]))
+        assert (await store.receive(arrival(b"a", replay_of=1, undoes=1))).id == 3
+
+    async def check(store: SqliteStore) -> None:
+        assert await store.merges() == [MergeRow(1, merges[0], 3), MergeRow(1, merges[1], 3), MergeRow(2, merges[0])]
+
+    play(keep)
     play(check)

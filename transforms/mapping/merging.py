@@ -8,10 +8,9 @@ is refused: which of the two is right, a person has to say.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from transforms.document import Aliases, Context, Identity, Known
+from transforms.document import Aliases, Context, Identity, Known, Merge
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.message import Message, Segment
 from transforms.hl7.path import parse_path
@@ -20,24 +19,12 @@ from transforms.mapping.options import MapOptions
 from transforms.mapping.reading import Reading
 from transforms.mapping.results import NEVER, chosen, numbered
 
-PATIENTS = frozenset({"A18", "A30", "A34", "A36", "A39", "A40", "A43", "A46", "A47"})
-"""Events that merge or change patient numbers."""
+PATIENTS = frozenset({"A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"})
+"""Events that merge or change patient numbers.  (A43 moves identifiers between persons: the numbers stay what they are.)"""
 VISITS = frozenset({"A06", "A07", "A42", "A45", "A50", "A51"})
 """Events that may name the visit's earlier number."""
 EVENTS = PATIENTS | VISITS
 FIELDS = 20  # of PV1 that are looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """A number of a resource type that stands for another from now on.  `prior_lane`, `lane`: as `number^namespace`."""
-
-    kind: str
-    event: str
-    prior: Known
-    survivor: Known
-    prior_lane: str = ""
-    lane: str = ""
 
 
 def merges_of(message: Message, context: Context) -> tuple[Merge, ...]:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from transforms.document import NO_ALIASES, Aliases, Context, Identity
+from transforms.document import NO_ALIASES, Aliases, Context, Identity, Merge
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.message import parse
 from transforms.mapping.library import Library
-from transforms.mapping.merging import Merge, after, merges_of, prior_lanes, prior_path, undoing
+from transforms.mapping.merging import after, merges_of, prior_lanes, prior_path, undoing
 from transforms.mapping.options import MapOptions
 
 SITE = Identity(base="https://site.example/id", secret="secret")
@@ -45,7 +45,7 @@ def test_a_merge_of_patients() -> None:
     assert said("A40", *several) == (merged("A", "B"), merged("C", "D"))
 
 
-@pytest.mark.parametrize("event", ["A18", "A30", "A34", "A36", "A39", "A40", "A43", "A46", "A47"])
+@pytest.mark.parametrize("event", ["A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"])
 def test_events_about_patients(event: str) -> None:
     """Merges and changes of a patient's number."""
     assert [(each.kind, each.prior, each.survivor) for each in said(event, "PID|||B^^^HOSP", "MRG|A^^^HOSP")] == [("Patient", (HOSP, "A"), (HOSP, "B"))]
@@ -76,6 +76,7 @@ def test_each_number_goes_to_its_own_authority() -> None:
         ("A40", ("PID|||B^^^HOSP", 'MRG|""^^^HOSP')),
         ("A40", ("MRG|A^^^HOSP",)),
         ("A08", ("PID|||B^^^HOSP", "MRG|A^^^HOSP")),
+        ("A43", ("PID|||B^^^HOSP", "MRG|A^^^HOSP")),
         ("A42", ("PID|||B^^^HOSP", "MRG|A^^^HOSP", "PV1||I")),
     ],
 )
