@@ -17,7 +17,7 @@ from transforms.mapping.datatypes import DatatypeMap, declared
 from transforms.mapping.definition import MessageMap, SegmentMap, Table, Waived
 from transforms.mapping.guide import KINDS, Guide, Row, followed, plain
 from transforms.mapping.kit import Kit
-from transforms.mapping.leaves import Steps, below
+from transforms.mapping.leaves import SELF, Steps, below
 from transforms.mapping.made import segment_maps_of
 from transforms.mapping.proofs import Proof, Proofs
 
@@ -154,7 +154,7 @@ class Coverage:
         if isinstance(found, SegmentMap):
             return self._proved(found, row)
         if isinstance(found, DatatypeMap):
-            return any(below(path, row.elements) for path in declared(found, row.id))
+            return _declares(found, row)
         if isinstance(found, Table):
             coded = found.codes.get(row.id)
             same = coded is not None and str(coded.code).lower() == row.target.lower()
@@ -164,17 +164,28 @@ class Coverage:
 
     def _elsewhere(self, name: str, row: Row) -> bool:
         """Whether another map's tests prove it."""
+        name, _, place = name.partition(" ")
         other = self.segments.get(name) or self.messages.get(name)
-        return other is not None and self._proved(other, row)
+        return other is not None and (self._proved_in(other, place, row) if place else self._proved(other, row))
 
     def _proved(self, found: SegmentMap | MessageMap, row: Row) -> bool:
         match = _FIELD.fullmatch(row.id)
         if match is None:
             return False
+        return _shows(self._proof(found, match[1], int(match[2]), int(match[3] or 0)), row, _forms(found, row))
+
+    def _proved_in(self, found: SegmentMap | MessageMap, place: str, row: Row) -> bool:
+        """Whether a map's rules do what the row says of a component, in the field at `place`."""
+        match, component = _FIELD.fullmatch(place), row.id.rpartition(".")[2]
+        if match is None:
+            return False
+        proof = self._proof(found, match[1], int(match[2]), int(component) if component.isdigit() else 0)
+        return _shows(proof, row, lambda path: (path[start:] for start in range(len(path))))
+
+    def _proof(self, found: SegmentMap | MessageMap, segment: str, number: int, component: int) -> Proof:
         if found.name not in self._proofs:
             self._proofs[found.name] = Proofs(found, self.segments, self.kit)
-        proof = self._proofs[found.name].of(match[1], int(match[2]), int(match[3] or 0))
-        return _shows(proof, row, _forms(found, row))
+        return self._proofs[found.name].of(segment, number, component)
 
 
 EMPTY_MAPS = ("DischargedToLocation", "SecurityLabelHandlingInstructions", "SpecimenSourceTypeModifier", "MessageStructure")
@@ -206,6 +217,15 @@ def _forms(found: SegmentMap | MessageMap, row: Row) -> Callable[[Steps], Iterat
     if outer or found.type in resource_types():
         return lambda path: iter((outer + path,))
     return lambda path: iter((path, (("*", 0), *path)))
+
+
+def _declares(found: DatatypeMap, row: Row) -> bool:
+    """Whether a map of a datatype says it of the component; what its tests prove is what it may say."""
+    wanted = row.elements[:-1] if row.constant and row.elements[-1][0] == "url" else row.elements
+    outer = found.at.get(row.map, ())
+    if outer and len(wanted) >= len(outer) and below(outer, wanted[: len(outer)]):
+        wanted = wanted[len(outer) :] or SELF
+    return any(below(path, wanted) for path in declared(found, row.id.replace("-", ".")))
 
 
 def _shows(proof: Proof, row: Row, forms: Callable[[Steps], Iterator[Steps]]) -> bool:

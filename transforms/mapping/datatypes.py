@@ -5,14 +5,18 @@
     rows: { CWE.1: "coding[1].code", CWE.9: text }
     tests: [{ given: "1^Glucose^L", expect: { coding: [{ code: "1" }] } }]
 
-A row holds when some test shows it: without the component, what stood at the element is no longer there.  `FN.2`-like rows of
-a datatype that only stands inside another are given apart by subcomponents (`inside: XPN.1`).
+A row holds when some test shows it: without the component, what stood at the element is no longer there.  Elements of lists are
+counted from 1, `extension(NAME)` is one of HL7's by its short name, `extension(./NAME)` a part of one, or any by its url, `$value` the
+value itself.  `FN.2`-like rows of a datatype that only stands inside another are given apart by subcomponents (`inside: XPN.1`).
+`at` says where in what the guide describes the result stands (`at: { "ED[DocumentReference]": content.attachment }`), `into` which of
+the function's values the datatype is where it is not the text (`into: unit`; the text then stands in the test's `with`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -27,13 +31,15 @@ from transforms.errors import ConfigurationError, Problem
 from transforms.hl7.delimiters import Delimiters
 from transforms.mapping.definition import Table, Waived
 from transforms.mapping.examples import BASE, RECEIVED, SECRET, differences
+from transforms.mapping.functions.extensions import CORE
 from transforms.mapping.functions.registry import Beside, Function, functions
-from transforms.mapping.guide import steps_of
 from transforms.mapping.leaves import Leaf, Steps, below, displaced
 from transforms.mapping.options import MapOptions
 from transforms.mapping.places import Spot
 from transforms.mapping.reading import Reading
 from transforms.mapping.shapes import STRICT, Names, WaiverShape
+
+_STEP = re.compile(r"(?P<name>\$?[A-Za-z]+)(?:\((?P<url>[^)]+)\))?(?:\[(?P<index>\d+)\])?")
 
 
 @declaration(frozen=True, config=STRICT)
@@ -58,6 +64,8 @@ class DatatypeShape:
     function: str
     follows: str = ""
     inside: str = ""
+    into: str = ""
+    at: dict[str, str] = Field(default_factory=dict)
     rows: dict[str, Names] = Field(default_factory=dict)
     waived: tuple[WaiverShape, ...] = ()
     tests: tuple[DatatypeTestShape, ...] = ()
@@ -72,6 +80,8 @@ class DatatypeMap:
     spot: Spot
     follows: str
     inside: str
+    into: str
+    at: Mapping[str, Steps]
     rows: tuple[tuple[str, str], ...]  # component, element
     waived: tuple[Waived, ...]
     tests: tuple[DatatypeTestShape, ...]
@@ -99,8 +109,9 @@ def _made(name: str, shape: DatatypeShape, spot: Spot, problems: list[Problem]) 
     if shape.function not in functions():
         problems.append(spot.at("function").problem("unknown_function", f"There is no function `{shape.function}`."))
     rows = tuple((id_, element) for id_, named in shape.rows.items() for element in ([named] if isinstance(named, str) else named))
+    at = {name: steps(element) for name, element in shape.at.items()}
     waived = tuple(Waived(spot.at("waived", index), each.row, each.why, each.by) for index, each in enumerate(shape.waived))
-    return DatatypeMap(name, shape.function, spot, shape.follows, shape.inside, rows, waived, shape.tests)
+    return DatatypeMap(name, shape.function, spot, shape.follows, shape.inside, shape.into, at, rows, waived, shape.tests)
 
 
 class Demonstration:
@@ -119,7 +130,7 @@ class Demonstration:
     def unproved(self) -> Iterator[str]:
         """Rows that no test shows."""
         for component, element in self.map.rows:
-            if not any(below(path, steps_of(element)) for path, _ in self.without(component)):
+            if not any(below(path, steps(element)) for path, _ in self.without(component)):
                 yield f"{self.map.name}: {component} -> {element}"
 
     def without(self, component: str) -> frozenset[Leaf]:
@@ -152,7 +163,10 @@ class Demonstration:
         context = Context(RECEIVED, "test", "", Identity(BASE, SECRET, authorities))  # type: ignore[arg-type]
         reading = Reading(Delimiters(), context, options, sender=("LAB", "HOSP"), version="2.5.1", offset=test.offset)
         codes = {"codes": self._codes(test.codes)} if test.codes else {}
-        return _plain(self._function.call(text, reading, **codes, **test.with_))
+        values = {**test.with_}
+        if self.map.into:
+            values[self.map.into], text = text, values.pop("text")
+        return _plain(self._function.call(text, reading, **codes, **values))
 
     def _codes(self, name: str) -> Mapping[str | None, Any]:
         table = self._tables[name]
@@ -179,9 +193,14 @@ def declared(found: DatatypeMap, component: str) -> Iterator[Steps]:
     """The elements a map says a component goes to."""
     for name, element in found.rows:
         if name == component:
-            yield steps_of(element)
+            yield steps(element)
 
 
-def with_rows(found: DatatypeMap, rows: tuple[tuple[str, str], ...]) -> DatatypeMap:
-    """The same map saying other rows."""
-    return replace(found, rows=rows)
+def steps(written: str) -> Steps:
+    """`extension(humanname-own-name).valueString` and `coding[2].code` as steps."""
+    found = []
+    for match in _STEP.finditer(written):
+        url = match["url"]
+        name = f"extension={url[2:] if url[:2] == './' else url if ':' in url else CORE + url}" if url else match["name"]
+        found.append((name, int(match["index"] or 0)))
+    return tuple(found)

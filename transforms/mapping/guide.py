@@ -18,9 +18,11 @@ from transforms.mapping.leaves import SELF, Steps
 KINDS = ("segments", "datatypes", "tables", "messages")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]+(\[[^\]]+\])?|[A-Z][A-Za-z0-9]+(\[[^\]]+\])?")
 _INDEX = re.compile(r"\[(\d+)\]?")
+_RESOURCE = re.compile(r"(?:\[\d\]\.)?(?:practitioner|authorReference|location)\((?:Practi(?:ti)?oner|Location)\.(.+)\)")
+"""What a person or place named in a field says, where a row calls the reference to them, too."""
 _CONSTANT = re.compile(r'"([^"+]*)"')
 _NUMBERED = re.compile(r"(?P<name>[A-Za-z]+)(?:\[(?P<index>\d+)[^\]]*\]?|\[[a-z\-\d]*\])?")
-_TYPING_ERRORS = {"uri": "url", "sytem": "system", "valueSampedData": "valueSampledData", "valueQUantity": "valueQuantity"}
+_TYPING_ERRORS = {"uri": "url", "sytem": "system", "valueSampedData": "valueSampledData", "orginal-sub-identiier": "original-sub-identifier"}
 """Misspellings in the guide that no element of R4 has, as what they mean (`uri` only inside an extension)."""
 
 
@@ -94,10 +96,12 @@ def _elements(kind: str, rows: list[dict[str, str]]) -> Iterator[Row]:
     for row in rows:
         written = row["fhir_attribute"]
         if written:
-            outer, paren, _ = written.partition("(")
+            named = _RESOURCE.fullmatch(written) if kind == "datatypes" else None
+            outer, paren, _ = (named[1] if named else written).partition("(")
             path, constant = steps_of(outer), _constant(row["assignment"], written)
-            if len(path) > 1 and path[-1][0] == "url" and path[-2][0] == "extension" and constant:
-                path = (*path[:-2], (f"extension={constant}", 0), path[-1])
+            if len(path) > 1 and path[-1][0] == "url" and path[-2][0].startswith("extension") and constant:
+                outer_steps = path[: [name.startswith("extension") for name, _ in path].index(True)] if ":" in outer else path[:-2]
+                path = (*outer_steps, (f"extension={constant}", 0), path[-1])
             else:
                 path = _with_url(path, urls.get((row["map"], row["id"], _extension_of(outer)), ""))
             condition = row["condition_antlr"] or row["condition_narrative"]
@@ -131,11 +135,14 @@ def steps_of(written: str) -> Steps:
         return SELF
     found: list[tuple[str, int]] = []
     for part in written.partition("=")[0].replace("[x]", "").split("."):
-        match = _NUMBERED.match(part.partition(":")[0])
+        part, _, slice_ = part.partition(":")
+        match = _NUMBERED.match(part)
         if match is None:
             continue  # `[1].family`: the value itself, one of a list
         name = _TYPING_ERRORS.get(match["name"], match["name"]) if match["name"] != "uri" or found and found[-1][0] == "extension" else "uri"
-        found.append((name, int(match["index"] or 0)))
+        found.append((name, 0 if name == "extension" else int(match["index"] or 0)))
+        if slice_:
+            found.append((f"extension={_TYPING_ERRORS.get(slice_, slice_)}", 0))
     return tuple(found) or SELF
 
 

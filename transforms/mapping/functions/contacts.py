@@ -33,8 +33,11 @@ def address(text: str, r: Reading, use: str = "") -> dict[str, Any] | None:
             made[name] = said
     if period := period_of(parts[11].replace(r.subcomponent, r.component), parts[12], parts[13], r):
         made["period"] = period
+    kept = [extension("iso21090-AD-use", "Code", "HV")] if parts[6] == "HV" else []  # a holiday home: no use of FHIR's says so
     if parts[9]:
-        made["extension"] = [extension("iso21090-ADXP-censusTract", "String", subcomponents(parts[9], r, 1)[0])]
+        kept.append(extension("iso21090-ADXP-censusTract", "String", subcomponents(parts[9], r, 1)[0]))
+    if kept:
+        made["extension"] = kept
     left(parts, r, 8, 11, 15, 16, 17, 18)
     left_beyond(parts, r, 19)
     return made if any(name in made for name in ("line", "city", "district", "state", "postalCode", "country", "extension")) else None
@@ -76,7 +79,7 @@ def _say_purpose(made: dict[str, Any], code: str, default: str) -> None:
         made["use"] = use
     if kind:
         made["type"] = kind
-    if code and (not (use or kind) or code in ("B", "P", "SH")):
+    if code and code != "HV" and (not (use or kind) or code in ("B", "P", "SH")):
         made["_use" if use or not kind else "_type"] = original_code("0190", code)
 
 

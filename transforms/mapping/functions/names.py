@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.mapping.functions.codes import original_code
-from transforms.mapping.functions.composites import components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.composites import NULL, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import period_of
@@ -21,15 +21,30 @@ _FAMILY = ("humanname-own-prefix", "humanname-own-name", "humanname-partner-pref
 @function("human_name", gives="HumanName", memo=True)
 def human_name(text: str, r: Reading, use: str = "") -> dict[str, Any] | None:
     """XPN as HumanName; `use` where XPN.7 says none.  A kind without a name (a pseudonym not told) is kept, too."""
+    left(components(text, r, 15), r, 15)
+    return _human_name(text, r, use)
+
+
+def _human_name(text: str, r: Reading, use: str) -> dict[str, Any] | None:
     parts = components(text, r, 15)
     name = _name(parts[0], parts[1:3], parts[4], (parts[3], parts[5], parts[13]), r)
     _say_use(name, reading(parts[6], r), use if name else "")
     _say_form(name, reading(parts[7], r), reading(parts[10], r))
     if period := period_of(parts[9].replace(r.subcomponent, r.component), parts[11], parts[12], r):
         name["period"] = period
-    left(parts, r, 9, 15)
+    left(parts, r, 9)
     left_beyond(parts, r, 15)
     return name or None
+
+
+@function("human_names", gives="HumanName", list=True, memo=True)
+def human_names(text: str, r: Reading, use: str = "") -> list[dict[str, Any]] | None:
+    """XPN as HumanName, and what the person is called by (XPN.15) as a nickname beside it."""
+    name = _human_name(text, r, use)
+    parts = text.split(r.component)
+    called = reading(parts[14], r) if len(parts) > 14 and parts[14] != NULL else ""
+    made = [name] if name else []
+    return [*made, {"use": "nickname", "given": [called]}] if called else made or None
 
 
 def name_in_number(parts: list[str], r: Reading) -> dict[str, Any]:

@@ -17,9 +17,12 @@ from transforms.mapping.functions.extensions import NOT_KNOWN
 from transforms.mapping.functions.identifiers import add_check_digit, authority, identify
 from transforms.mapping.functions.names import name_in_number
 from transforms.mapping.functions.registry import function
+from transforms.mapping.functions.times import period_of
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import table_uri
 
+_LEVELS = (6, 9, 10, 3, 4, 5)
+"""NDL's facility, building, floor, point of care, room, bed."""
 _FACILITY = table_uri("0301")
 
 
@@ -68,12 +71,11 @@ def _add_reach(made: dict[str, Any], telecom: str, address: str, r: Reading) -> 
 
 @function("named_practitioner", gives="Practitioner", memo=True)
 def named_practitioner(text: str, r: Reading) -> dict[str, Any] | None:
-    """NDL as Practitioner: the person in NDL.1 (CNN); times and places of NDL go to the ledger."""
+    """NDL as Practitioner: the person in NDL.1 (CNN); with a time or a place as PractitionerRole."""
     parts = components(text, r, 11)
     if parts[1] and not parts[1][:8].isdigit() and r.subcomponent not in parts[0]:
         return practitioner(text, r)  # XCN sent in its place: where a date is due stands a name
     person = subcomponents(parts[0], r, 11)
-    left(parts, r, *range(2, 12))
     if not person[0] and not any(person[1:7]):
         return None
     # CNN is XCN up to the degree; its authority stands in three subcomponents of its own
@@ -81,7 +83,23 @@ def named_practitioner(text: str, r: Reading) -> dict[str, Any] | None:
     if made and person[0]:
         namespace, universal, kind = person[8:11]
         made["identifier"] = [identify(person[0], r.authority(namespace, universal, kind), namespace)]
-    return made
+    return _at_work(made, parts, r) if made and any(parts[1:]) else made
+
+
+def _at_work(person: dict[str, Any], parts: list[str], r: Reading) -> dict[str, Any]:
+    """NDL.2 to NDL.11: when and where the person did it."""
+    role: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": person}
+    if limits := period_of("", parts[1], parts[2], r):
+        role["period"] = limits
+    levels = (subcomponents(parts[place], r, 1)[0] for place in _LEVELS)
+    called, kind = " ".join(level for level in levels if level), reading(parts[8], r)
+    if called and kind:
+        role["location"] = [{"resourceType": "Location", "name": called, "type": [concept_of_table(kind, "0305")]}]
+    elif called:
+        role["location"] = [{"resourceType": "Location", "_display": called}]
+    left(parts, r, 8, 0 if called else 9)
+    left_beyond(parts, r, 11)
+    return role if len(role) > 2 else person
 
 
 def _masked(r: Reading) -> Any:
@@ -161,13 +179,14 @@ def organization_of_authority(text: str, r: Reading) -> dict[str, Any] | None:
         return None
     made: dict[str, Any] = {"resourceType": "Organization"}
     if universal:
-        made["identifier"] = [_universal(universal, kind, r)]
+        made["identifier"] = [universal_identifier(universal, kind, r)]
     if namespace:
         made["name"] = namespace
     return _named_only(made)
 
 
-def _universal(universal: str, kind: str, r: Reading) -> dict[str, Any]:
+def universal_identifier(universal: str, kind: str, r: Reading) -> dict[str, Any]:
+    """A universal id of an authority as Identifier: an OID or UUID as the URI it is, another one by its kind (table 0301)."""
     uri = r.authority("", universal, kind)
     if uri.startswith("urn:"):
         return {"system": "urn:ietf:rfc:3986", "value": uri}

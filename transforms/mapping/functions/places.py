@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.mapping.functions.codes import concept_of_table
-from transforms.mapping.functions.composites import components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.codes import codeable_concept, concept_of_table
+from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
 from transforms.mapping.functions.identifiers import identify
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import plain_date_time
@@ -26,16 +26,20 @@ def location(text: str, r: Reading) -> dict[str, Any] | None:
     called, described = " ".join(level for level in levels if level), reading(parts[8], r)
     made: dict[str, Any] = {"resourceType": "Location"}
     if parts[9]:
-        value, namespace, universal, kind = subcomponents(parts[9], r, 4)[:4]
+        value, *authority = subcomponents(parts[9], r, 4)[:4]
+        if not any(authority):
+            authority = subcomponents(parts[10], r, 3)[:3]  # PL.11 says whose numbers they are where PL.10 does not
+        elif parts[10]:
+            r.left(11)
         if value:
-            made["identifier"] = [identify(value, r.authority(namespace, universal, kind), namespace)]
+            made["identifier"] = [identify(value, r.authority(*authority), authority[0])]
     if called:
         made["name"] = called
     if described:
         made["description"] = described
     if kind := reading(parts[5], r):
         made["type"] = [concept_of_table(kind, "0305")]
-    left(parts, r, 5, 11)
+    left(parts, r, 5, 0 if parts[9] else 11)
     left_beyond(parts, r, 11)
     return _named_only(made)
 
@@ -56,6 +60,9 @@ def discharge_location(text: str, r: Reading) -> dict[str, Any] | None:
     if len(parts) > 1 and parts[1] and not plain_date_time(parts[1], r):
         r.left(2)
     left(parts, r, 2)
+    if said[0] and said[1]:
+        concept = apart(1, lambda: codeable_concept(parts[0].replace(r.subcomponent, r.component), r, table="0113"), r)
+        return {"resourceType": "Location", "type": [concept]}
     called = said[1] or said[0]
     return {"resourceType": "Location", "_display": called} if called else None
 

@@ -44,8 +44,9 @@ def joined_text(text: str, r: Reading, separator: str = " ") -> str | None:
 
 @function("code", gives="code", memo=True)
 def code(text: str, r: Reading) -> str | None:
-    """The first component as a FHIR code: no blanks around it, single ones inside."""
-    return _BLANKS.sub(" ", reading(components(text, r, 1)[0], r)) or None
+    """The first code of a field as a FHIR code: no blanks around it, single ones inside."""
+    parts = components(text, r, 4)
+    return _BLANKS.sub(" ", reading(parts[0] or parts[3], r)) or None
 
 
 @function("display", gives="string", memo=True)

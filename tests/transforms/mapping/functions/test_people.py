@@ -72,8 +72,11 @@ def test_a_practitioner_by_number_or_by_name(field: Any) -> None:
 
 def test_the_person_in_an_ndl(field: Any) -> None:
     """As subcomponents, or as the XCN many send in its place."""
-    assert field("named_practitioner", "44&Doe&Jane^20200101")["name"] == [{"family": "Doe", "given": ["Jane"]}]
-    assert field.left == [2]
+    assert field("named_practitioner", "44&Doe&Jane")["name"] == [{"family": "Doe", "given": ["Jane"]}]
+    role = field("named_practitioner", "44&Doe&Jane^20200101^^Ward^^2")
+    assert (role["resourceType"], role["period"]) == ("PractitionerRole", {"start": "2020-01-01"})
+    assert role["location"] == [{"resourceType": "Location", "_display": "Ward 2"}]
+    assert role["practitioner"]["name"] == [{"family": "Doe", "given": ["Jane"]}]
     assert field("named_practitioner", "44^Doe^Jane")["name"] == [{"family": "Doe", "given": ["Jane"]}]
 
 
