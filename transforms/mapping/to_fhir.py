@@ -197,8 +197,7 @@ class Converter:
         return Environment(makes, late, name, issuer, sender, plain(header[12], 1, 1, reading), {}, {}, held)
 
     def _planned(self, key: tuple[str, tuple[str, ...]], message: Message) -> _Planned:
-        lineage = self.structures.lineage(self.structures.structure_of(message))
-        if self.map.messages and not any(name in self.map.messages for name in lineage):
+        if self.map.messages and not takes(self.map, message, self.structures):
             why = f"the map {self.map.name} is for {', '.join(self.map.messages)}"
             raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", why, fatal=True)
         tree = group(message, structures=self.structures)
