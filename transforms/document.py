@@ -104,17 +104,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ReportFact:
-    """What the result register must know of one report in a document (rules 2 to 4).
+    """What the result register must know of one report in a document (rules 2 to 4), or of anything else that later messages overwrite.
 
-    Keys and identities are UUIDs made from the message as received.  `time` is OBR-22, else MSH-7, as
-    `YYYY-MM-DDTHH:MM:SS.ffffffZ` (comparable as text), empty where the message gives none.
+    Keys and identities are UUIDs made from the message as received.  `time` is OBR-22 (of what is no report EVN-2), else MSH-7,
+    as `YYYY-MM-DDTHH:MM:SS.ffffffZ` (comparable as text), empty where the message gives none.
     """
 
     key: str
-    patient: str
+    patient: str  # empty: whosever it is
     time: str
     rank: int  # of the report's status: a final outranks a preliminary
-    report: str  # id of the DiagnosticReport
+    report: str  # id of the DiagnosticReport, or of what else it is
     observations: tuple[str, ...]  # ids of the Observations sent
     emptied: tuple[str, ...] = ()  # of those: OBX-5 empty though final
     status_only: tuple[str, ...] = ()  # of those: OBX-11 is U

@@ -3,7 +3,8 @@
 `decide` compares the facts of a document with the register's rows and says what may be sent; `apply` makes the bundle say
 so.  Neither knows a store or a network.
 
-- Older than the row, or equally old and of lower rank, or equal and received before it: superseded, left out.
+- Older than the row, or equally old and of lower rank, or equal and received before it: superseded, left out.  An update of
+  what is shared (Patient, Encounter) then only makes it where there is none, for others of the message to point at.
 - A key known for another patient: held (an accession number used again).
 - A result emptied that had a value: held.
 - `snapshot`: what was known and is absent now becomes entered-in-error.  Otherwise the report goes on listing it.
@@ -222,10 +223,23 @@ def apply(bundle: Bundle, part: Part, decision: Decision) -> Bundle:
         return bundle
     entries = bundle["entry"] if part.entries is None else [bundle["entry"][index] for index in part.entries]
     if decision.left_out:
-        entries = _without(entries, decision.left_out)
+        shared = {entry["fullUrl"].removeprefix(URN) for entry in entries if _updates(entry)} & decision.left_out
+        entries = [_if_none(entry) if entry["fullUrl"].removeprefix(URN) in shared else entry for entry in entries]
+        entries = _without(entries, decision.left_out - shared)
     if decision.status_only or decision.listed:
         entries = [_changed(entry, decision) for entry in entries]
     return {**bundle, "entry": [*entries, *(_status(each, ENTERED_IN_ERROR) for each in decision.retired)]}
+
+
+def _updates(entry: Bundle) -> bool:
+    """It overwrites what is shared with others, under whatever id the receiver has it."""
+    return "?" in entry["request"]["url"]
+
+
+def _if_none(entry: Bundle) -> Bundle:
+    """An update that comes too late only makes sure that there is something to point at."""
+    kind, _, asked = entry["request"]["url"].partition("?")
+    return {**entry, "request": {"method": "POST", "url": kind, "ifNoneExist": asked}}
 
 
 def _changed(entry: Bundle, decision: Decision) -> Bundle:

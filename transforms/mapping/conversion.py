@@ -45,10 +45,11 @@ class Conversion(Reading):
     __slots__ = (
         "rows", "used", "plan", "entries", "urls", "outs", "refs", "keys", "ids", "ordinals", "leftover", "aliases",
         "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical",
-        "pending", "message", "lengths",
+        "pending", "message", "received", "lengths",
     )  # fmt: skip
 
     message: Message
+    received: Message  # as it came, before any step
     plan: Plan
     lengths: list[int]  # of the rows, as they came
     rows: list[list[str]]

@@ -114,6 +114,18 @@ def widest_of(made: Iterable[Made]) -> dict[str, int]:
     return widest
 
 
+def keyed_of(made: Iterable[Made]) -> dict[str, tuple[int, ...]]:
+    """The fields that the keys a map declares are made of, with those of what they begin with."""
+    named = {each.make.name: each for each in made}
+    found: dict[str, dict[int, None]] = {}
+    for each in named.values():
+        if each.identity is not None and each.identity.declared:
+            around = [named[name].identity for name in each.identity.links if name in named]
+            for segment, number in (*each.identity.reads, *(place for other in around if other for place in other.reads)):
+                found.setdefault(segment, {})[number] = None
+    return {segment: tuple(numbers) for segment, numbers in found.items()}
+
+
 def parted_of(made: Iterable[Made]) -> dict[tuple[str, int], frozenset[int]]:
     """Fields that are read by parts only, by every rule that reads them: the components some rule takes."""
     taken: dict[tuple[str, int], set[int]] = {}

@@ -22,7 +22,7 @@ from transforms.mapping.conversion import GENERATED, NULL, SKIP, Line
 from transforms.mapping.definition import Make, MessageMap, Rule, SegmentMap
 from transforms.mapping.expressions import Frame
 from transforms.mapping.kit import Kit
-from transforms.mapping.made import Made, manifold_of, parted_of, widest_of
+from transforms.mapping.made import Made, keyed_of, manifold_of, parted_of, widest_of
 from transforms.mapping.provenance import trace_shared
 from transforms.mapping.references import contain, hold, keep_form, place_shared, place_twin, refer, share
 from transforms.mapping.targets import json_names
@@ -67,6 +67,7 @@ class Module:
     sites: tuple[Site, ...]
     makes: tuple[Make, ...]
     widest: Mapping[str, int]  # segment -> number of its last field that is read
+    keyed: Mapping[str, tuple[int, ...]]  # segment -> fields that keys the map declares are made of
 
 
 def write_module(message_map: MessageMap, maps: Mapping[str, SegmentMap], kit: Kit, *, explain: bool) -> Module:
@@ -105,7 +106,7 @@ class _ModuleWriter:
         exec(compile(source, file, "exec"), names)  # our own text, written from checked rules: no part of it is input
         linecache.cache[file] = (len(source), None, source.splitlines(True), file)
         sites, makes = tuple(made.site() for made in self.made), tuple(made.make for made in self.made)
-        return Module(source, file, names["environment"], tuple(code.bound), sites, makes, widest_of(self.made))
+        return Module(source, file, names["environment"], tuple(code.bound), sites, makes, widest_of(self.made), keyed_of(self.made))
 
     @staticmethod
     def _linked(wanted: str) -> tuple[str, bool]:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from transforms.document import Part, ReportFact
+from transforms.fhir.elements import children
 from transforms.mapping.arrangement import column, link_column
+from transforms.mapping.definition import Make
 from transforms.mapping.documents import share_documents
+from transforms.mapping.keys import Declared
 from transforms.mapping.making import Module
 from transforms.mapping.moments import comparable
 from transforms.mapping.preparation import Steps
@@ -59,6 +62,7 @@ class Outcome:
         self._patient = next((i for i, make in enumerate(module.makes) if make.type == "Patient" and not make.into), -1)
         self._documents = next((i for i, make in enumerate(module.makes) if make.type == "DocumentReference" and not make.into), -1)
         self._reports = self._find_reports(module)
+        self._changing = [(index, _whose(make)) for index, make in enumerate(module.makes) if _overwrites(make)]
 
     def _find_reports(self, module: Module) -> _Reports | None:
         for index, make in enumerate(module.makes):
@@ -169,6 +173,8 @@ class Outcome:
             for step in steps[self._reports.index]:
                 if conversion.ids[step[0]]:
                     facts[step[1]].append(self._fact(conversion, step, patients[step[1]] or "", odd))
+        if self._changing:
+            self._overwritten(conversion, steps, patients, facts)
         return tuple([self._part(conversion, index, patients[index], facts[index], count) for index in range(count)])
 
     def _part(self, conversion: Conversion, index: int, patient: str | None, facts: list[ReportFact], count: int) -> Part:
@@ -193,6 +199,18 @@ class Outcome:
             tuple([ids[node] for node in nodes if odd.get(node) == "status"]) if odd else (),
         )
 
+    def _overwritten(self, conversion: Conversion, steps: Steps, patients: list[str | None], facts: list[list[ReportFact]]) -> None:
+        """A fact for everything that a later message overwrites: an older one that comes late must not (rule 3)."""
+        rows, names = conversion.rows, conversion.plan.names
+        event = rows[names.index("EVN")] if "EVN" in names else []
+        stamp = event[2] if len(event) > 2 and event[2] and event[2] != NULL else rows[0][7]
+        time = comparable(stamp, conversion.offset, conversion.zone)
+        weak = set(conversion.weak)
+        for index, owned in self._changing:
+            for node, part, *_ in steps[index]:
+                if (uid := conversion.ids[node]) and node not in weak:
+                    facts[part].append(ReportFact(uid, (patients[part] or "") if owned else "", time, 0, uid, ()))
+
     def _odd(self, conversion: Conversion, steps: Steps) -> dict[int, str]:
         """Nodes of Observations that say only a status (OBX-11 `U`), or nothing though final."""
         reports, rows, originals = self._reports, conversion.rows, conversion.originals
@@ -205,6 +223,20 @@ class Outcome:
             elif not row[5] and row[11] in FINAL and not originals.get(step[at], row)[5]:
                 odd[step[0]] = "emptied"
         return odd
+
+
+def _overwrites(make: Make) -> bool:
+    """Later messages overwrite what it makes: it is updated, or put under the id of a key that the map declares."""
+    return bool(make.verb) or isinstance(make.identify, Declared)
+
+
+def _whose(make: Make) -> bool:
+    """Whether it stays the patient's it was first known for: a number that comes back for another one is then noticed.
+
+    Not where the key begins with what it belongs to, for that is asked about itself; nor where the message says that it moves.
+    """
+    declared = isinstance(make.identify, Declared) and bool(make.identify.of)
+    return make.verb != "move" and not declared and not {"subject", "patient"}.isdisjoint(children(make.type))
 
 
 def numbers(conversion: Conversion, text: str) -> set[str]:

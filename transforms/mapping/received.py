@@ -7,7 +7,7 @@ step changed a field that keys are made of, the message as received is converted
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,18 @@ IDENTIFYING = {"MSH": (3, 4, 10), "ORC": (2, 3), "OBR": (2, 3, 4, 7), "OBX": (3,
 
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+Fields = Mapping[str, tuple[int, ...]]
+NONE: Fields = {}
 Convert = Callable[[Message], Converted]
 
 
-def named_as_received(converted: Converted, message: Message, received: Message, convert: Convert) -> Converted:
-    """`converted`, its owned resources called what the message as received calls them.
+def named_as_received(converted: Converted, message: Message, received: Message, convert: Convert, keyed: Fields = NONE) -> Converted:
+    """`converted`, its owned resources called what the message as received calls them.  `keyed`: what keys of the map are made of.
 
     Where steps left out or added segments, resources are paired in their order, type by type.
     """
-    if _identifying(message) == _identifying(received):
+    fields = IDENTIFYING if not keyed else {name: (*IDENTIFYING.get(name, ()), *keyed.get(name, ())) for name in {**IDENTIFYING, **keyed}}
+    if _identifying(message, fields) == _identifying(received, fields):
         return converted
     first = convert(received)
     names = dict(_pairs(converted.bundle, first.bundle))
@@ -40,14 +43,19 @@ def named_as_received(converted: Converted, message: Message, received: Message,
     return replace(converted, bundle=loads(text), parts=_keyed(parts, first.parts))
 
 
-def _identifying(message: Message) -> list[tuple[str, ...]]:
+def _identifying(message: Message, fields: Fields) -> list[tuple[str, ...]]:
     """What keys are made of: of coded fields the sender's own code, text and system."""
     separator = message.delimiters.component
     return [
-        tuple(separator.join(segment.raw(number).split(separator)[:3]) for number in IDENTIFYING[segment.name])
+        tuple(_known_by(segment.raw(number), separator, segment.name, number) for number in fields[segment.name])
         for segment in message.segments
-        if segment.name in IDENTIFYING
+        if segment.name in fields
     ]
+
+
+def _known_by(text: str, separator: str, segment: str, number: int) -> str:
+    """The part of a field that a key takes: all of a number or a place."""
+    return separator.join(text.split(separator)[:3]) if number in IDENTIFYING.get(segment, ()) else text
 
 
 def _pairs(bundle: dict[str, Any], received: dict[str, Any]) -> list[tuple[str, str]]:
@@ -61,7 +69,7 @@ def _owned(bundle: dict[str, Any]) -> dict[str, list[str]]:
     """Ids of what is put by its id, by type."""
     found: dict[str, list[str]] = {}
     for entry in bundle["entry"]:
-        if entry["request"]["method"] == "PUT":
+        if entry["request"]["method"] == "PUT" and "id" in entry["resource"]:
             found.setdefault(entry["resource"]["resourceType"], []).append(entry["resource"]["id"])
     return found
 

@@ -97,13 +97,18 @@ class Converter:
         self._environments: dict[tuple[Any, ...], Environment] = {}
         self._arrange = arrange or ARRANGEMENTS[message_map.arrange]
 
-    def __call__(self, message: Message, context: Context) -> Converted:
-        """Convert one message.  Raises MessageError with the rule at fault where it cannot."""
-        return self.run(message, context)[0]
+    def of(self, message: Message) -> Converter:
+        """The converter for a message: this one."""
+        return self
 
-    def run(self, message: Message, context: Context) -> tuple[Converted, Conversion]:
+    def __call__(self, message: Message, context: Context, received: Message | None = None) -> Converted:
+        """Convert one message; `received`: as it came, where a step has changed it.  Raises MessageError with the rule at fault where it cannot."""
+        return self.run(message, context, received)[0]
+
+    def run(self, message: Message, context: Context, received: Message | None = None) -> tuple[Converted, Conversion]:
         """Convert one message, and give what is known of how it went."""
         conversion = Conversion.__new__(Conversion)
+        conversion.received = received or message
         try:
             return self._convert(message, context, conversion), conversion
         except MessageError:
@@ -257,13 +262,13 @@ class AnyConverter:
                 self._known[said] = found
         return found
 
-    def __call__(self, message: Message, context: Context) -> Converted:
+    def __call__(self, message: Message, context: Context, received: Message | None = None) -> Converted:
         """Convert one message."""
-        return self.of(message)(message, context)
+        return self.of(message)(message, context, received)
 
-    def run(self, message: Message, context: Context) -> tuple[Converted, Conversion]:
+    def run(self, message: Message, context: Context, received: Message | None = None) -> tuple[Converted, Conversion]:
         """Convert one message, and give what is known of how it went."""
-        return self.of(message).run(message, context)
+        return self.of(message).run(message, context, received)
 
 
 def _blank_delimiters(rows: list[list[str]], delimiters: str) -> None:

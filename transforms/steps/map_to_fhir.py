@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from pydantic.dataclasses import dataclass
 
@@ -36,9 +37,11 @@ class MapToFhir:
             message = document.body
             if document.media_type != HL7 or not isinstance(message, Message):
                 raise MessageError(ErrorCode.INTERNAL, "MSH", f"map_to_fhir takes {HL7}, not {document.media_type}", origin="map_to_fhir")
-            converted = convert(message, document.context)
-            if document.original is not None:
-                converted = named_as_received(converted, message, document.original, lambda each: convert(each, document.context))
+            original, chosen = document.original, convert.of(message)
+            converted = chosen(message, document.context, original)
+            if original is not None:
+                as_received = partial(convert, context=document.context)
+                converted = named_as_received(converted, message, original, as_received, chosen.module.keyed)
             notes = (*document.notes, *converted.notes) if document.notes else converted.notes
             return Document(FHIR_JSON, converted.bundle, document.context, converted.parts, converted.leftover, notes, document.original)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from channels.message import Verdict
 from tests.channels.fhir.bundles import admission, laboratory, shared, to, transaction, updated, uuid
 from tests.channels.fhir.receiver import Receiver
 from tests.channels.fhir.test_conversation import HABITS, identity
+from transforms.document import Part, ReportFact
+from transforms.fhir.register import apply, decide
 
 HABITS = [each for each in HABITS if each.get("create_on_update", True)] + [{"create_on_update": False}]
 
@@ -142,3 +145,24 @@ def test_failures_anywhere_double_nothing(data: st.DataObject) -> None:
             assert outcome.verdict is Verdict.FAILING, outcome
     assert names(receiver) == ["Roe"] and not receiver.dangling()
     assert (len(receiver.of("Encounter")), len(receiver.of("Condition"))) == (1, 3)
+
+
+def test_an_older_update_overwrites_nothing() -> None:
+    """A late ADT: patient and its condition were told of later; only what is news is sent, pointing at what is there."""
+    receiver = Receiver()
+    receiver.takes(laboratory(1))  # the receiver has the patient under an id of its own
+    newer, older = admission(name="New"), admission(name="Old")
+    ids = {each["fullUrl"]: each["fullUrl"].removeprefix("urn:uuid:") for each in newer["entry"]}
+    patient, visit, _, condition = ids.values()
+    facts = [ReportFact(each, "", "2024-03-01T09:00:00.000000Z", 0, each, ()) for each in (patient, condition)]
+    first = decide(facts, {}, "unknown", order=5)
+    receiver.takes(apply(newer, Part(), first))
+    late = [replace(each, time="2024-03-01T08:00:00.000000Z") for each in (*facts, replace(facts[0], key=visit, report=visit))]
+    decision = decide(late, {each.key: each for each in first.rows}, "unknown", order=9)
+    assert decision.send and decision.superseded == (patient, condition)
+    older["entry"][3]["resource"]["code"] = {"text": "older"}
+    outcome = receiver.takes(apply(older, Part(), decision))
+    assert outcome.verdict is Verdict.SENT and names(receiver) == ["New"] and not receiver.dangling()
+    assert "code" not in receiver.of("Condition")[0] and len(receiver.of("Encounter")) == 1
+    assert not decide(late[:2], {each.key: each for each in first.rows}, "unknown", order=9).send
+    assert decide(late, {each.key: each for each in first.rows}, "unknown", order=9, force=True).superseded == ()

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from tests.transforms.mapping.conftest import Lab
+from transforms.component import Resources
+from transforms.document import HL7, Document
 from transforms.errors import ConfigurationError
 from transforms.hl7.message import parse
 from transforms.mapping.library import Library
 from transforms.mapping.to_fhir import Converted
+from transforms.steps.map_to_fhir import MapToFhir
 
 HEADER = "MSH|^~\\&|HIS|HOSP|EHR|CLINIC|20240115103000||ADT^A01^ADT_A01|77|P|2.5.1"
 PID, VISIT = "PID|||1^^^MRN^MR||Doe^Jo", "PV1|1|I|W1||||||||||||||||V1^^^VISITS"
@@ -141,3 +144,42 @@ def test_what_means_nothing_is_said(make: str, code: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Library.load({"MINE.yaml": text, "DG1_Condition.yaml": CONDITION})
     assert [(each.code, each.line) for each in caught.value.problems] == [(code, 6)]
+
+
+def test_what_is_overwritten_is_a_fact_for_the_register() -> None:
+    """Updates and what has a declared key, with EVN-2; no patient where the key begins with one, for that is asked about itself."""
+    converted = convert(PID, VISIT, dg1())
+    (part,) = converted.parts
+    patient, condition = (each["fullUrl"].removeprefix("urn:uuid:") for each in converted.bundle["entry"][::2])
+    assert part.lane == patient
+    assert [(each.key, each.patient, each.time, each.rank) for each in part.facts] == [
+        (patient, "", "2024-01-15T10:29:00.000000Z", 0),
+        (condition, "", "2024-01-15T10:29:00.000000Z", 0),
+    ]
+    (fact,) = convert(PID, VISIT, dg1(number="D1"), identify="{ by: DG1-20 }").parts[0].facts[1:]
+    assert fact.patient == patient, "a number may come back for another patient"
+
+
+def test_what_is_known_by_its_message_is_no_fact() -> None:
+    """Nothing later can be about it."""
+    assert len(convert(PID, "PV1|1|I", dg1()).parts[0].facts) == 1
+
+
+def test_without_an_event_the_message_has_the_time() -> None:
+    """EVN-2 is empty: MSH-7."""
+    library = Library.load({"MINE.yaml": MAP.replace("IDENTIFY", VISITS), "DG1_Condition.yaml": CONDITION})
+    converted = library.converter("MINE")(parse(Lab.message(PID, VISIT, header=HEADER)), Lab.CONTEXT)
+    assert converted.parts[0].facts[0].time == "2024-01-15T10:30:00.000000Z"
+
+
+def test_keys_come_from_the_message_as_received() -> None:
+    """A step that tidies what a key is made of makes no second thing of it."""
+    library = Library.load({"MINE.yaml": MAP.replace("IDENTIFY", VISITS), "DG1_Condition.yaml": CONDITION})
+    step = MapToFhir("MINE").prepare(Resources(maps={"MINE.yaml": MAP.replace("IDENTIFY", VISITS), "DG1_Condition.yaml": CONDITION}))
+    received = parse(Lab.message(PID, VISIT, dg1(), header=HEADER))
+    changed = received.replace("DG1-3.1", "I10.0").replace("PV1-2", "O")
+    document = step(Document(HL7, received, Lab.CONTEXT).with_body(changed))
+    as_received = library.converter("MINE")(received, Lab.CONTEXT)
+    (condition,) = [each["resource"] for each in document.body["entry"] if each["resource"]["resourceType"] == "Condition"]
+    assert [condition["id"]] == ids(as_received) and condition["code"]["coding"][0]["code"] == "I10.0"
+    assert document.parts[0].facts == as_received.parts[0].facts
