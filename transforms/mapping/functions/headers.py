@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
 from typing import Any
 
-from transforms.mapping.functions.composites import components, left, read_components
-from transforms.mapping.functions.extensions import NOT_KNOWN
+from transforms.mapping.functions.codes import codeable_concept
+from transforms.mapping.functions.composites import apart, components, left, read_components
+from transforms.mapping.functions.extensions import NOT_KNOWN, extension
 from transforms.mapping.functions.registry import Beside, function
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import table_uri
 
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _DNS = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -54,16 +55,6 @@ def application_name(text: str, r: Reading) -> str | None:
     return namespace or None
 
 
-@function("processing_tags", gives="Coding", list=True, memo=True)
-def processing_tags(text: str, r: Reading, codes: Mapping[str | None, Any]) -> list[dict[str, Any]] | None:
-    """PT.1, how a message is to be processed, as a tag of table 0103."""
-    parts = read_components(text, r, 2)
-    entry = codes.get(parts[0])
-    if entry is None:
-        return None
-    return [{"system": entry.system, "code": entry.code, "display": entry.display}]
-
-
 @function("language", gives="code", memo=True)
 def language(text: str, r: Reading) -> str | None:
     """MSH-19 (CWE) as a code of BCP 47, where it looks like one."""
@@ -80,11 +71,36 @@ def acknowledged(text: str, r: Reading) -> str | None:
     return {"AA": "ok", "CA": "ok", "AE": "fatal-error", "CE": "fatal-error", "AR": "transient-error", "CR": "transient-error"}.get(said)
 
 
-@function("control_id", gives="id", memo=True)
-def control_id(text: str, r: Reading) -> str | None:
-    """A message control id as FHIR's id; one that is none gives nothing."""
+@function("control_id", gives="id", memo=True, beside=True)
+def control_id(text: str, r: Reading) -> str | Beside:
+    """A message control id as FHIR's id; what is none stands beside it."""
     said = r.text(text).strip()
-    return said if re.fullmatch(r"[A-Za-z0-9.-]{1,64}", said) else None
+    return said if _ID.fullmatch(said) else Beside(None, {"extension": [extension("originalText", "String", said)]})
+
+
+@function("error_place", gives="string", memo=True)
+def error_place(text: str, r: Reading) -> str | None:
+    """ERR-2 (ERL), where an error is, as a path: `PID[1]-3[2].4.1`."""
+    segment, occurrence, field, repetition, component, part = read_components(text, r, 6)[:6]
+    if not segment:
+        return None
+    place = segment + (f"[{occurrence}]" if occurrence else "")
+    if field:
+        place += f"-{field}" + (f"[{repetition}]" if repetition else "")
+    return place + (f".{component}" if field and component else "") + (f".{part}" if field and component and part else "")
+
+
+@function("error_of_old", gives="BackboneElement", memo=True)
+def error_of_old(text: str, r: Reading) -> dict[str, Any] | None:
+    """ERR-1 (ELD) of versions up to 2.4 as an issue: where, and what."""
+    segment, occurrence, field, code = components(text, r, 4)[:4]
+    place = error_place(r.component.join((segment, occurrence, field)), r)
+    made: dict[str, Any] = {"severity": "error", "code": "processing"}
+    if code and (concept := apart(4, lambda: codeable_concept(code.replace(r.subcomponent, r.component), r, table="0357"), r)):
+        made["details"] = concept
+    if place:
+        made["location"] = [place]
+    return made if len(made) > 2 else None
 
 
 @function("raw_message", gives="Attachment")
