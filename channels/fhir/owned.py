@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 from channels.fhir.answer import Made, reference_to
 from channels.fhir.plan import Entry, literal_of
 from channels.fhir.references import References
+from transforms.fhir.elements import children
 from transforms.fhir.serialization import dumps
 
 TOGETHER = 20
 """Identifiers asked for in one search: a URL has its limits."""
 
-WITHOUT_IDENTIFIER = frozenset({"Provenance", "Binary"})
 _EARLIER = re.compile(rb'"((?:Observation|DiagnosticReport|Specimen|DocumentReference)/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 
 
@@ -115,10 +116,17 @@ class Owned:
         return f"{quote(self.system, safe='')}%7C{name.partition('/')[2]}"
 
 
+@cache
+def has_identifiers(type_name: str) -> bool:
+    """R4 gives resources of this type a list of identifiers, in which ours can stand."""
+    found = children(type_name).get("identifier")
+    return found is not None and found.many
+
+
 def inlined(entries: Sequence[Entry]) -> list[Entry]:
-    """Entries without those that have no identifier in R4; what a Binary held goes where it was pointed at."""
+    """Entries without those that have no identifiers in R4; what a Binary held goes where it was pointed at."""
     binaries = {each["fullUrl"]: each["resource"] for each in entries if each["resource"]["resourceType"] == "Binary"}
-    kept = [each for each in entries if each["resource"]["resourceType"] not in WITHOUT_IDENTIFIER]
+    kept = [each for each in entries if has_identifiers(each["resource"]["resourceType"])]
     return [{**each, "resource": _with_data(each["resource"], binaries)} for each in kept] if binaries else kept
 
 

@@ -213,14 +213,15 @@ def test_conditional_identity_never_gives_an_id() -> None:
     assert all(each["identifier"][-1]["system"] == "https://site.example/result-key" for each in receiver.of("Observation"))
 
 
-def test_binaries_and_provenances_go_only_by_id() -> None:
-    """R4 gives them no identifier: the Binary's data moves to where it was pointed at, the Provenance is left out."""
+def test_what_has_no_identifiers_goes_only_by_id() -> None:
+    """Of R4's making: the Binary's data moves to where it was pointed at, Provenance and MessageHeader are left out."""
     binary = owned("Binary", "pdf", contentType="application/pdf", data="JVBERg==")
     document = owned(
         "DocumentReference", "doc", status="current", content=[{"attachment": {"url": f"urn:uuid:{uuid('pdf')}", "title": "x"}}]
     )
     provenance = owned("Provenance", "prov", target=[to("doc")], recorded="2024-01-01T00:00:00Z", agent=[{"who": {"display": "x"}}])
-    bundle = transaction(document, binary, provenance)
+    header = owned("MessageHeader", "header", eventCoding={"code": "A01"}, source={"endpoint": "urn:x"}, focus=[to("doc")])
+    bundle = transaction(document, binary, provenance, header)
     receiver = Receiver(create_on_update=False)
     assert receiver.takes(bundle, conditional=True).verdict is Verdict.SENT
     assert [name.partition("/")[0] for name in receiver.resources] == ["DocumentReference"]
@@ -228,7 +229,7 @@ def test_binaries_and_provenances_go_only_by_id() -> None:
     assert attachment == {"title": "x", "contentType": "application/pdf", "data": "JVBERg=="}
     by_id = Receiver()
     by_id.takes(bundle)
-    assert len(by_id.resources) == 3
+    assert len(by_id.resources) == 4
 
 
 # --- what the register decided

@@ -106,7 +106,7 @@ def error_of_old(text: str, r: Reading) -> dict[str, Any] | None:
 @function("raw_message", gives="Attachment")
 def raw_message(text: str, r: Reading) -> dict[str, Any] | None:
     """The whole message as it came, as an Attachment; what the rule reads only says that there is one."""
-    message = getattr(r, "message", None)
+    message = getattr(r, "received", None)
     if message is None:
         return None
     raw = message.raw
