@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,17 +14,22 @@ from zoneinfo import available_timezones
 import click
 
 from engine.cli.files import NAMED, messages, written
-from engine.cli.output import emit, legible, progress, say
+from engine.cli.output import emit, legible, progress, say, table
 from transforms.declaration.suggestions import did_you_mean
 from transforms.errors import MessageError
 from transforms.fhir import outcome
 from transforms.fhir.serialization import dumps, dumps_pretty
 from transforms.fhir.validation import validate
-from transforms.hl7.message import parse
 from transforms.pipeline import Filtered
 
 if TYPE_CHECKING:
     from engine.cli.converters import Convert
+    from transforms.document import Context
+    from transforms.hl7.message import Message
+    from transforms.mapping.explaining import Explainer
+
+WORDS = {"--explain": ("json", "table"), "--ledger": ("left", "all")}
+"""What may stand after an option; the first where nothing does."""
 
 
 def _zone(context: click.Context, option: click.Parameter, name: str) -> str:
@@ -46,10 +52,29 @@ def _moment(context: click.Context, option: click.Parameter, text: str | None) -
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-@click.command(epilog="Example: flue convert --ledger results/*.hl7")
+class _Command(click.Command):
+    """`--explain` and `--ledger` stand alone, or with a word that says more; a file after them is a file."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        told: list[str] = []
+        for index, each in enumerate(args):
+            if each in WORDS and "--" not in args[:index]:
+                word = args[index + 1] if index + 1 < len(args) and args[index + 1] in WORDS[each] else WORDS[each][0]
+                told.append(f"{each}={word}")
+            elif not (told and index and args[index - 1] in WORDS and each in WORDS[args[index - 1]]):
+                told.append(each)
+        return super().parse_args(ctx, told)
+
+
+@click.command(cls=_Command, epilog="Example: flue convert --ledger results/*.hl7")
 @click.argument("files", nargs=-1, required=True, type=NAMED)
-@click.option("--explain", is_flag=True, help="Print, for each element, the rule, file and line that wrote it, and the fields it read.")
-@click.option("--ledger", is_flag=True, help="Print each non-empty field that no rule read or dropped.")
+@click.option(
+    "--explain", metavar="[table]", help="Print, for each element, the rule, file and line that wrote it, and the bytes that decide it; as a table to read."
+)
+@click.option(
+    "--ledger", metavar="[all]", help="Print what no rule read or dropped, and how much became of the message; `all`: the fate of every text in it."
+)
+@click.option("--why", metavar="ELEMENT", help="Print why an element such as Observation.value is there or is not.")
 @click.option("--pretty", is_flag=True, help="Indent bundles for eyes, instead of one a line.")
 @click.option("--map", "map_name", default="auto", show_default=True, help="The message map to use; of a channel, its own.")
 @click.option("--zone", default="", callback=_zone, help="IANA time zone of times without an offset, such as Europe/Zurich.")
@@ -61,7 +86,7 @@ def _moment(context: click.Context, option: click.Parameter, text: str | None) -
 @click.option("--destination", default="", help="Which destination of the channel; default: the first that gets FHIR.")
 @click.option("--received", callback=_moment, help="When it counts as received (ISO 8601); default: the file's time.")
 def command(
-    files: tuple[Path, ...], explain: bool, ledger: bool, pretty: bool, map_name: str, zone: str, identity_base: str,
+    files: tuple[Path, ...], explain: str | None, ledger: str | None, why: str | None, pretty: bool, map_name: str, zone: str, identity_base: str,
     conf: Path | None, channel: str, destination: str, received: datetime | None,
 ) -> None:  # fmt: skip
     """Convert the HL7 v2 messages in FILES (- is standard input) and print a Bundle for each, one a line.
@@ -71,15 +96,15 @@ def command(
     """
     from engine.cli.converters import OfMap, Overrides, of_channel
 
-    if explain and ledger:
-        raise click.UsageError("--explain and --ledger are two answers; ask for one")
+    if sum(map(bool, (explain, ledger, why))) > 1:
+        raise click.UsageError("--explain, --ledger and --why are several answers; ask for one")
     if conf and map_name != "auto":
         raise click.UsageError("the channel of --conf says which map: leave out --map")
     if not conf and (channel or destination):
         raise click.UsageError("--channel and --destination are for --conf")
     overrides = Overrides(zone, identity_base)
     convert: Convert = of_channel(conf, channel, destination, overrides) if conf else OfMap(map_name, overrides)
-    tell = _explain if explain else _ledger if ledger else partial(_print, dumps_pretty if pretty else dumps)
+    tell = _teller(explain, ledger, why) or partial(_print, dumps_pretty if pretty else dumps)
     failed, wrong = 0, []
 
     def at_fault(file: Path, fault: str) -> None:
@@ -98,6 +123,15 @@ def command(
     sys.exit(1 if failed or wrong else 0)
 
 
+def _teller(explain: str | None, ledger: str | None, why: str | None) -> Callable[..., None] | None:
+    """What answers instead of the Bundle."""
+    if explain:
+        return partial(_told, partial(_explain, explain == "table"))
+    if ledger:
+        return partial(_told, partial(_ledger, ledger == "all"))
+    return partial(_told, partial(_why, why)) if why else None
+
+
 def _print(spelled: Callable[[Any], bytes], convert: Convert, content: bytes, moment: datetime, file: Path) -> None:
     made = convert(content, moment)
     if isinstance(made, Filtered):
@@ -111,24 +145,55 @@ def _print(spelled: Callable[[Any], bytes], convert: Convert, content: bytes, mo
         say(f"{file}: an engine would hold this: {issue.place}: {issue.text}")
 
 
-def _ledger(convert: Convert, content: bytes, moment: datetime, file: Path) -> None:
-    made = convert(content, moment)
-    if isinstance(made, Filtered):
-        _say_filtered(made, file)
+def _told(tell: Callable[[Explainer, Message, Context], None], convert: Convert, content: bytes, moment: datetime, file: Path) -> None:
+    """Say something of a message beside its Bundle."""
+    asked = convert.asked(content, moment)
+    if isinstance(asked, Filtered):
+        _say_filtered(asked, file)
     else:
-        _print_lines(content, ({"path": path, "status": "left over"} for path in made.leftover))
+        tell(*asked)
 
 
-def _explain(convert: Convert, content: bytes, moment: datetime, file: Path) -> None:
-    found = convert.explain(content, moment)
-    if isinstance(found, Filtered):
-        _say_filtered(found, file)
+def _ledger(every: bool, explainer: Explainer, message: Message, context: Context) -> None:
+    """What is left over (or every atom with its fate), then how many atoms met which fate."""
+    found = explainer.account(message, context)
+    if every:
+        fates = ((each, each.atom.span or (None, None)) for each in found.fates)
+        rows = ({"path": each.atom.path, "start": start, "end": end, "status": each.fate, "rule": each.rule} for each, (start, end) in fates)
     else:
-        _print_lines(content, found)
+        rows = ({"path": path, "status": "left over"} for path in found.leftover)
+    _print_lines(message, [*rows, {"atoms": len(found.fates), "counts": found.counts, "shares": found.shares}])
 
 
-def _print_lines(content: bytes, rows: Iterable[Mapping[str, Any]]) -> None:
-    control_id = parse(content).get("MSH-10") or ""
+def _explain(as_table: bool, explainer: Explainer, message: Message, context: Context) -> None:
+    found = explainer(message, context)
+    if not as_table:
+        _print_lines(message, found)
+        return
+    cells = [(each["pointer"], _spans(each["sources"]), " ".join((*each["functions"], *each["tables"])), _origin(each)) for each in found]
+    table(("element", "decided by (bytes)", "function, table", "rule"), cells)
+
+
+def _spans(sources: Iterable[Mapping[str, Any]]) -> str:
+    """`OBX-5 (301-303)`; what only has to be there for the element to be there is not told."""
+    kept = [each for each in sources if each["by"] in ("value", "together")]
+    return ", ".join(each["path"] + (f" ({each['start']}-{each['end']})" if each["end"] else "") for each in kept)
+
+
+def _origin(found: Mapping[str, Any]) -> str:
+    return f"{found['rule']} {found['file']}:{found['line']}"
+
+
+def _why(path: str, explainer: Explainer, message: Message, context: Context) -> None:
+    """Of each resource that has or might have an element: which rule wrote it, or why none did."""
+    from transforms.mapping.missing import SENTENCES
+
+    rows = [{**asdict(each), "sentence": SENTENCES[each.why]} for each in explainer.why(message, context, path)]
+    _print_lines(message, rows)
+
+
+def _print_lines(message: Message, rows: Iterable[Mapping[str, Any]]) -> None:
+    control_id = message.get("MSH-10") or ""
     for row in rows:
         emit(dumps({"message": control_id} | row))
 

@@ -5,7 +5,6 @@ Both are called with a message's bytes and the time it counts as received at; bo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,14 +17,15 @@ from transforms.declaration.building import Placed
 from transforms.declaration.suggestions import did_you_mean, enumerated
 from transforms.document import FHIR_JSON, HL7, Context, Document, Identity
 from transforms.errors import ConfigurationError, ErrorCode, MessageError
-from transforms.hl7.message import parse
+from transforms.hl7.message import Message, parse
+from transforms.mapping.explaining import Explainer
 from transforms.mapping.library import Library
 from transforms.mapping.options import MapOptions
 from transforms.pipeline import Filtered, Pipeline, build
 
 MAP = "map_to_fhir"
-Explained = Iterable[Mapping[str, Any]]
-"""For each leaf of a Bundle: its rule, file and line, and the fields it came from."""
+Asked = tuple[Explainer, Message, Context]
+"""What explains a message, and the message as it reaches the map."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Overrides:
 
 
 class Convert(Protocol):
-    """Makes a FHIR document of a message, or says why each part of its Bundle is there."""
+    """Makes a FHIR document of a message, or gives what can explain it."""
 
     def __call__(self, content: bytes, received: datetime) -> Document | Filtered: ...
-    def explain(self, content: bytes, received: datetime) -> Explained | Filtered: ...
+    def asked(self, content: bytes, received: datetime) -> Asked | Filtered: ...
 
 
 class OfMap:
@@ -65,9 +65,9 @@ class OfMap:
         made = self._convert(parse(content), context)
         return Document(FHIR_JSON, made.bundle, context, made.parts, made.leftover, made.notes)
 
-    def explain(self, content: bytes, received: datetime) -> Explained:
-        """For each leaf of the Bundle: its rule, file and line, and the fields it came from."""
-        return self._library.explain(self._name, MapOptions())(parse(content), self._context(received))
+    def asked(self, content: bytes, received: datetime) -> Asked:
+        """What explains the message."""
+        return self._library.explain(self._name, MapOptions()), parse(content), self._context(received)
 
     def _context(self, received: datetime) -> Context:
         return self._overrides.context(Context(received, identity=Identity()))
@@ -99,8 +99,8 @@ class OfChannel:
                 return each
         raise MessageError(ErrorCode.INTERNAL, "MSH", f"{self._version.name} makes no FHIR of it", origin=self._version.located.file)
 
-    def explain(self, content: bytes, received: datetime) -> Explained | Filtered:
-        """As a map's, under the site's maps and the options of the channel's own step."""
+    def asked(self, content: bytes, received: datetime) -> Asked | Filtered:
+        """As a map's, under the site's maps and the options of the channel's own step; the message as the steps before it leave it."""
         if self._explaining is None:
             self._explaining = _Explaining(self._version, self._wanted)
         return self._explaining(self._document(content, received))
@@ -126,7 +126,7 @@ class _Explaining:
                 return
         fail(f"{version.name} has no step {MAP} whose work could be explained")
 
-    def __call__(self, document: Document) -> Explained | Filtered:
+    def __call__(self, document: Document) -> Asked | Filtered:
         for pipeline in self._before:
             piped = pipeline(document)
             if isinstance(piped, Filtered):
@@ -134,7 +134,7 @@ class _Explaining:
             document = piped
         if document.media_type != HL7:
             raise MessageError(ErrorCode.INTERNAL, "MSH", f"{MAP} takes {HL7}, not {document.media_type}")
-        return self._explain(document.body, document.context)  # type: ignore[arg-type]
+        return self._explain, document.body, document.context  # type: ignore[return-value]
 
 
 Stage = tuple[tuple[Placed, ...], tuple[Placed, ...]]

@@ -56,7 +56,7 @@ class Call:
     def __init__(self, plan: CallPlan, name: Callable[[str], str]) -> None:
         self.plan, self.name = plan, name
         self.memo: dict[Any, Any] = {}
-        self.said: dict[Any, tuple[Any, list[tuple[str, Any, str]]]] = {}
+        self.said: dict[Any, tuple[Any, list[tuple[str, Any, Any]]]] = {}
         self.keeps = plan.memo
         self.constants = dict(plan.constants or {})
         if plan.table_to:
@@ -119,7 +119,9 @@ class Call:
                 conversion.unread(number)
             del valued[1:]
         for number, text in valued:
+            conversion.repeating = number
             value = self._one(conversion, text, options)
+            conversion.repeating = 0
             if value is None:
                 conversion.unread(number)
             elif plan.gives_list:

@@ -133,6 +133,9 @@ class RuleWriter(StoreWriter):
             else:
                 with self.code.block(f"if {self.condition(rule.when)}:"):
                     self.mark([place])
+                    self.trace_drop(place)
+                continue
+            self.trace_drop(place)
 
     def _cases(self, rule: Rule, found: Located, conditional: bool, certain: list[Source]) -> None:
         code, choose = self.code, rule.choose
@@ -144,6 +147,7 @@ class RuleWriter(StoreWriter):
         if len(sources) == 1 and len(only := next(iter(sources))) == 1:  # no value: then what chooses is moot
             with code.block(f"if not {self.row(only[0])}:"):
                 self.mark([choose])
+                self.trace_drop(choose)
             code.put("else:")
             code.depth += 1
         cases = {value: index for index, case in enumerate(rule.cases) for value in case.values}
@@ -159,9 +163,8 @@ class RuleWriter(StoreWriter):
 
     def _action(self, rule: Rule, action: Action, found: Located, conditional: bool, certain: list[Source]) -> None:
         code = self.code
-        if action.spot is not rule.spot:
-            line, column = action.spot.place
-            code.line = self._base = replace(self._base, file=action.spot.file, line=line, column=column)
+        file, (line, column) = action.spot.file, action.spot.place
+        code.line = self._base = replace(self._base, file=file, line=line, column=column, function=action.function, table=action.codes)
         if not action.sources:
             self._reader = None
             self.constant(rule, action, found, certain)

@@ -33,6 +33,8 @@ class Line:
     field: int = 0
     withs: Mapping[str, tuple[str, int]] = None  # type: ignore[assignment]
     sole: bool = True  # nothing else reads the field
+    function: str = ""  # what `as:` names
+    table: str = ""  # what `codes:` names
 
 
 class Conversion(Reading):
@@ -45,7 +47,7 @@ class Conversion(Reading):
     __slots__ = (
         "rows", "used", "plan", "entries", "urls", "outs", "refs", "keys", "ids", "ordinals", "leftover", "aliases",
         "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical",
-        "pending", "message", "received", "lengths",
+        "pending", "message", "received", "lengths", "repeating",
     )  # fmt: skip
 
     message: Message
@@ -61,7 +63,8 @@ class Conversion(Reading):
     keys: list[str]
     ids: list[str]
     ordinals: dict[str, int]
-    leftover: list[tuple[int, int, int, int]]  # (segment, field, repetition, component), 0 where it is the whole
+    leftover: list[tuple[int, ...]]  # (segment, field, repetition, component[, subcomponent]), 0 where it is the whole
+    repeating: int  # which repetition of several is being converted; 0: none, or the only one
     aliases: dict[int, tuple[int, int, int]]  # made-up segments: -> (the one it was made from, repetition, field)
     followers: dict[int, tuple[int, int]]  # segments whose text went into another: -> (that one, the field)
     originals: dict[int, list[str]]  # rows as they came, where another stands in their place
@@ -103,19 +106,22 @@ class Conversion(Reading):
             self.noted.add((code, line.segment, line.field))
             self.notes.append(Note(code, self.place_of(position(line.segment), line.field), sentence))
 
-    def left(self, what: int | str) -> None:
+    def left(self, what: int | str, subcomponent: int = 0, repetition: int = 0) -> None:
         """Say what a value does not carry: a component (its number), or the field a `with:` value was read from (`unit`, `address.8`)."""
-        what = self._standing_at(what)
-        self.remarks.append(("left", what, ""))
+        what, repetition = self._standing_at(what), repetition or self.repeating
+        self.remarks.append(("left", what, (subcomponent, repetition)))
         position, line = self._standing()
         if line is None:
             return
         if isinstance(what, int):
-            self.leftover.append((position(line.segment), line.field, 0, what))
+            place = (position(line.segment), line.field, repetition, what)
         else:
             name, _, component = what.partition(".")
-            if place := line.withs.get(name):
-                self.leftover.append((position(place[0]), place[1], 0, int(component or 0)))
+            if name not in line.withs:
+                return
+            segment, field = line.withs[name]
+            place = (position(segment), field, 0, int(component or 0))
+        self.leftover.append((*place, subcomponent) if subcomponent else place)
 
     def unread(self, repetition: int) -> None:
         """Say that a repetition of the field being read was not taken."""
@@ -124,7 +130,7 @@ class Conversion(Reading):
         if line is not None and line.sole:
             self.leftover.append((position(line.segment), line.field, repetition, 0))
 
-    def say_again(self, remarks: list[tuple[str, Any, str]]) -> None:
+    def say_again(self, remarks: list[tuple[str, Any, Any]]) -> None:
         """Repeat what was said when a kept value was made."""
         again = id(remarks) in self.repeated
         self.repeated.add(id(remarks))
@@ -134,11 +140,11 @@ class Conversion(Reading):
                     continue
                 self.note(what, sentence)
             elif kind == "left":
-                self.left(what)
+                self.left(what, *sentence)
             else:
                 self.unread(what)
 
-    def place_of(self, position: int, field: int, repetition: int = 0, component: int = 0) -> str:
+    def place_of(self, position: int, field: int, repetition: int = 0, component: int = 0, subcomponent: int = 0) -> str:
         """`OBX[3]-15`, `PID-3[2].4`."""
         if position in self.aliases:
             position, own, split = self.aliases[position]
@@ -146,7 +152,7 @@ class Conversion(Reading):
         if not field:
             return self.plan.places[position]
         text = f"{self.plan.places[position]}-{field}"
-        return text + (f"[{repetition}]" if repetition else "") + (f".{component}" if component else "")
+        return text + (f"[{repetition}]" if repetition else "") + (f".{component}" if component else "") + (f".{subcomponent}" if subcomponent else "")
 
     def _standing(self) -> tuple[Callable[[str], int], Any]:
         """The generated line being run, found on the stack: nothing is paid for it until something is said."""

@@ -40,7 +40,7 @@ def left_over(conversion: Conversion, always: tuple[int, ...]) -> tuple[str, ...
         used[origin] |= used[made] | 1 << field
     if conversion.followers:
         _follow(conversion)
-    found: list[tuple[int, int, int, int]] = conversion.leftover
+    found: list[tuple[int, ...]] = conversion.leftover
     known = _unread
     position = 0
     for mask, row, length in zip(map(or_, used, always), rows, conversion.lengths):

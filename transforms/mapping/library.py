@@ -5,7 +5,7 @@ A site's file wins over the package's of the same name; with `extends:` it chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib.resources import files
@@ -13,22 +13,19 @@ from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 from transforms.declaration.suggestions import did_you_mean
-from transforms.document import Context
 from transforms.errors import ConfigurationError, Problem
 from transforms.hl7.local import NOTHING, declares, read_all
-from transforms.hl7.message import Message
 from transforms.hl7.structures import PACKAGED, Structures
 from transforms.mapping.checking import check_message_map, check_segment_map, in_order
 from transforms.mapping.claims import choose, claims_of
-from transforms.mapping.conversion import Line
 from transforms.mapping.definition import Definition, MessageMap, Rule, SegmentMap, Table, read_definition
 from transforms.mapping.examples import Outcome, run_examples
+from transforms.mapping.explaining import Explainer
 from transforms.mapping.functions.registry import functions, predicates
 from transforms.mapping.kit import Kit
 from transforms.mapping.local_fields import check_local_fields
 from transforms.mapping.making import write_module
 from transforms.mapping.options import MapOptions
-from transforms.mapping.provenance import Explanation, explained
 from transforms.mapping.to_fhir import AnyConverter, Converter
 
 D = TypeVar("D", SegmentMap, MessageMap, Table)
@@ -91,17 +88,10 @@ class Library:
         """The converter of a message map, compiled once; `auto`: the map that the message's structure asks for."""
         return self._converter(name, options, explain=False)
 
-    def explain(self, name: str = "auto", options: MapOptions = MapOptions()) -> Callable[[Message, Context], list[Explanation]]:
-        """A function that says of every leaf of a message's Bundle which rule wrote it and from where."""
-        converter = self._converter(name, options, explain=True)
-
-        def explain(message: Message, context: Context) -> list[Explanation]:
-            chosen = converter.of(message) if isinstance(converter, AnyConverter) else converter
-            converted, conversion = chosen.run(message, context)
-            spot = chosen.map.spot
-            return explained(converted.bundle, conversion, Line(chosen.map.name, spot.file, *spot.place))
-
-        return explain
+    def explain(self, name: str = "auto", options: MapOptions = MapOptions()) -> Explainer:
+        """What explains messages: of every leaf of the Bundle which rule wrote it and from where, and what became of each atom."""
+        plain, traced = (self._converter(name, options, explain=explain) for explain in (False, True))
+        return Explainer(plain, traced, self.segment_maps, self.tables)
 
     def _converter(self, name: str, options: MapOptions, *, explain: bool) -> Converter | AnyConverter:
         key = (name, options, explain)

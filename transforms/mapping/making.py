@@ -23,9 +23,9 @@ from transforms.mapping.definition import Make, MessageMap, Rule, SegmentMap
 from transforms.mapping.expressions import Frame
 from transforms.mapping.kit import Kit
 from transforms.mapping.made import Made, keyed_of, manifold_of, parted_of, widest_of
-from transforms.mapping.provenance import trace_shared
 from transforms.mapping.references import contain, hold, keep_form, place_shared, place_twin, refer, share
 from transforms.mapping.targets import json_names
+from transforms.mapping.tracing import trace_shared
 from transforms.mapping.writing import Code
 
 RESULTS = ("DiagnosticReport", "Observation")  # never left out for what they lack

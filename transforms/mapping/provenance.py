@@ -1,40 +1,53 @@
-"""Explain: which rule wrote an element of the Bundle, where that rule stands, and which fields it read.
+"""Explain: of each leaf of the Bundle which rule wrote it, where that rule stands, what it read, and what of the message decides it.
 
-The explaining code is the same code compiled with a line more for each store; the plain path pays nothing for it.
+The explaining code is the same code compiled with a line more for each store: that gives the rule.  What decides is found out by
+trying (transforms.mapping.probing): the bytes named change the leaf.  The plain path pays nothing for either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
+from transforms.mapping.accounting import BUNDLE
 from transforms.mapping.conversion import Conversion, Line
-from transforms.mapping.references import Shared
+from transforms.mapping.probing import TOGETHER, VALUE, Dependence, escaped
+from transforms.mapping.tracing import Places
 
-Explanation = TypedDict("Explanation", {"pointer": str, "rule": str, "file": str, "line": int, "column": int, "from": list[str]})
-Places = tuple[tuple[int, int], ...]
+
+class Source(TypedDict):
+    """A text of the message that decides about a leaf: its path, where its bytes stand, and how it decides (see probing)."""
+
+    path: str
+    start: int | None
+    end: int | None
+    by: str
+
+
+Explanation = TypedDict(
+    "Explanation",
+    {
+        "pointer": str, "rule": str, "file": str, "line": int, "column": int, "functions": list[str], "tables": list[str],
+        "read": list[str], "from": list[str], "sources": list[Source],
+    },
+)  # fmt: skip
+"""`read`: the fields the rule took its value from.  `from`: the texts that make the leaf what it is; `sources` has them with those
+that only decide whether it is there."""
+
 Write = tuple[Line, Places]
+Decisive = Mapping[str, list[Dependence]]
 
 
-def explained(bundle: dict[str, Any], conversion: Conversion, own: Line) -> list[Explanation]:
-    """Of each leaf of a Bundle: JSON pointer, rule, its file, line and column, and the fields it came from.  `own`: the message map itself."""
-    return list(_Walk(conversion, own).bundle(bundle))
-
-
-def trace_shared(conversion: Conversion, shared: Shared | list[Shared], line: Line, places: Places) -> None:
-    """Note that a rule made resources that are referred to."""
-    for each in shared if isinstance(shared, list) else [shared]:
-        resource = each.entry["resource"] if each.entry else each.contained
-        if resource is not None:
-            conversion.trace.append((resource, None, None, line, places))
-        trace_shared(conversion, list(each.inner), line, places)
+def explained(bundle: dict[str, Any], conversion: Conversion, own: Line, decisive: Decisive) -> list[Explanation]:
+    """Of each leaf of a Bundle.  `own`: the message map itself; `decisive`: by JSON pointer, what decides about the leaf."""
+    return list(_Walk(conversion, own, decisive).bundle(bundle))
 
 
 class _Walk:
     """One Bundle being explained.  What was traced is found by the identity of the element written, and the name (and index) in it."""
 
-    def __init__(self, conversion: Conversion, own: Line) -> None:
-        self._conversion, self._own = conversion, own
+    def __init__(self, conversion: Conversion, own: Line, decisive: Decisive) -> None:
+        self._conversion, self._own, self._decisive = conversion, own, decisive
         self._written: dict[int, dict[Any, Write]] = {}
         for holder, name, start, line, places in conversion.trace:
             self._written.setdefault(id(holder), {})[name if start is None else (name, start)] = (line, places)
@@ -43,7 +56,7 @@ class _Walk:
         """The Bundle's own leaves come from the header; those of an entry from whoever made its resource."""
         for key, value in bundle.items():
             if key != "entry":
-                number = {"identifier": 10, "timestamp": 7}.get(key)
+                number = BUNDLE.get(key)
                 yield from self._value(value, f"/{key}", (self._own, ((0, number),) if number else ()))
         for index, entry in enumerate(bundle["entry"]):
             around = self._written.get(id(entry["resource"]), {}).get(None, (self._own, ()))
@@ -54,11 +67,11 @@ class _Walk:
             own = self._written.get(id(value), {})
             around = own.get(None, around)
             for key, each in value.items():
-                escaped = key.replace("~", "~0").replace("/", "~1")
+                place = f"{pointer}/{escaped(key)}"
                 if isinstance(each, list):
-                    yield from self._list(each, f"{pointer}/{escaped}", own.get(key, around), _starts(own, key))
+                    yield from self._list(each, place, own.get(key, around), _starts(own, key))
                 else:
-                    yield from self._value(each, f"{pointer}/{escaped}", own.get(key, around))
+                    yield from self._value(each, place, own.get(key, around))
         elif isinstance(value, list):
             yield from self._list(value, pointer, around, {})
         else:
@@ -74,7 +87,17 @@ class _Walk:
         conversion = self._conversion
         said = [(position, number) for position, number in places if position >= 0 and conversion.rows[position][number]]
         read = list(dict.fromkeys(conversion.place_of(position, number) for position, number in said))
-        return {"pointer": pointer, "rule": line.rule, "file": line.file, "line": line.line, "column": line.column, "from": read}
+        found = self._decisive.get(pointer, ())
+        return {
+            "pointer": pointer, "rule": line.rule, "file": line.file, "line": line.line, "column": line.column,
+            "functions": [line.function] if line.function else [], "tables": [line.table] if line.table else [], "read": read,
+            "from": [each.atom.path for each in found if each.by in (VALUE, TOGETHER)], "sources": [_source(each) for each in found],
+        }  # fmt: skip
+
+
+def _source(found: Dependence) -> Source:
+    start, end = found.atom.span or (None, None)
+    return {"path": found.atom.path, "start": start, "end": end, "by": found.by}
 
 
 def _starts(own: dict[Any, Write], key: str) -> dict[int, Write]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from transforms.document import Context, Note
 from transforms.hl7.delimiters import Delimiters
@@ -58,7 +59,7 @@ class Reading:
         self.codec = codec  # the message's own, for `\\X..\\`
         self._at: int | str = 0
         self.notes: list[Note] = []
-        self.remarks: list[tuple[str, str | int, str]] = []  # what functions said, to be said again with a kept value
+        self.remarks: list[tuple[str, str | int, Any]] = []  # what functions said, to be said again with a kept value
 
     def components(self, text: str) -> list[str]:
         """The components of a field's repetition, raw."""
@@ -85,9 +86,9 @@ class Reading:
         self.remarks.append(("note", code, sentence))
         self.notes.append(Note(code, "", sentence))
 
-    def left(self, what: int | str) -> None:
-        """Say what a value does not carry: a component of the text (its number), or the field a `with:` value (its name) was read from."""
-        self.remarks.append(("left", self._standing_at(what), ""))
+    def left(self, what: int | str, subcomponent: int = 0) -> None:
+        """Say what a value does not carry: a component of the text (its number; or one part of it), or the field a `with:` value was read from."""
+        self.remarks.append(("left", self._standing_at(what), subcomponent or ""))
 
     @contextmanager
     def reading_at(self, place: int | str) -> Iterator[None]:

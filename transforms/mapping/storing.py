@@ -154,6 +154,11 @@ class StoreWriter(ExpressionWriter):
         if self.frame.explain:
             self.code.put(f"TRACE(({holder}, {name}, {start}, {self.code.constant(self._base, 'L')}, {self._places(self._reader, sources)}))")
 
+    def trace_drop(self, place: Source) -> None:
+        """Note that a rule leaves a field out on purpose."""
+        if self.frame.explain:
+            self.code.put(f"TRACE((None, (i{place.segment}, {place.field}), None, {self.code.constant(self._base, 'L')}, ()))")
+
     def _places(self, reader: Reader | None, sources: tuple[Source, ...]) -> str:
         """An expression for the fields a value came from."""
         withs = reader.withs if reader and sources else ()

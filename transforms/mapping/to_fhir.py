@@ -155,7 +155,7 @@ class Converter:
         conversion.context, conversion.options = context, self.options
         conversion.rows, conversion.plan = rows, plan
         conversion.used = [0] * len(rows)
-        conversion.notes, conversion.remarks, conversion.entries, conversion._at = [], [], [], 0
+        conversion.notes, conversion.remarks, conversion.entries, conversion._at, conversion.repeating = [], [], [], 0, 0
         conversion.urls, conversion.ordinals, conversion.aliases, conversion.originals = {}, {}, {}, {}
         conversion.leftover, conversion.trace, conversion.weak = [], [], []
         conversion.noted, conversion.repeated, conversion.pending = set(), set(), {}

@@ -111,15 +111,29 @@ def test_what_an_engine_would_hold_is_printed_and_said(flue: Flue, result: Path)
 
 def test_ledger_and_explain_are_lines_too(flue: Flue, result: Path) -> None:
     """What no rule read; and of each element the rule, its line and the fields."""
-    result.write_bytes(RESULT.replace(b"|N|||F\r", b"|N|||F||SECRET\r"))
+    sent = RESULT.replace(b"|N|||F\r", b"|N|||F||SECRET\r")
+    result.write_bytes(sent)
     ledger = flue("convert", "--ledger", result)
-    assert documents(ledger.stdout) == [{"message": "C1", "path": "OBX-13", "status": "left over"}] and ledger.exit_code == 0
+    left, summary = documents(ledger.stdout)
+    assert left == {"message": "C1", "path": "OBX-13", "status": "left over"} and ledger.exit_code == 0
+    assert summary["counts"]["left over"] == 1 and sum(summary["counts"].values()) == summary["atoms"]
+    every = documents(flue("convert", "--ledger", "all", result).stdout)[:-1]
+    assert len(every) == summary["atoms"] and {each["status"] for each in every} == {"mapped", "dropped", "left over"}
+    assert [sent[each["start"] : each["end"]] for each in every if each["status"] == "left over"] == [b"SECRET"]
     explained = {each["pointer"]: each for each in documents(flue("convert", "--explain", result).stdout)}
     (value,) = [each for pointer, each in explained.items() if pointer.endswith("/valueQuantity/value")]
-    assert (value["message"], value["rule"], value["file"], value["from"]) == (
-        "C1", "OBX_Observation/value", "maps/segments/OBX_Observation.yaml", ["OBX-5", "OBX-6"],
+    assert (value["message"], value["rule"], value["file"], value["read"], value["from"]) == (
+        "C1", "OBX_Observation/value", "maps/segments/OBX_Observation.yaml", ["OBX-5", "OBX-6"], ["OBX-2", "OBX-5"],
     )  # fmt: skip
     assert value["line"] > 1 and value["column"] > 0
+    assert [sent[each["start"] : each["end"]] for each in value["sources"] if each["path"] == "OBX-5"] == [b"95"]
+    assert "OBX-5 (" in flue("convert", "--explain", "table", result).stdout
+
+
+def test_why_an_element_is_not_there(flue: Flue, result: Path) -> None:
+    """The rule, its place, what it looked at, and why that gives nothing."""
+    (found,) = documents(flue("convert", "--why", "Observation.method", result).stdout)
+    assert (found["resource"], found["rule"], found["why"], found["fields"]) == ("Observation at OBX", "OBX_Observation/method", "absent", ["OBX-17"])
 
 
 def test_as_a_channel_does_it(flue: Flue, site: Path, result: Path) -> None:
@@ -147,7 +161,7 @@ def test_explain_by_the_sites_own_maps(flue: Flue, site: Path, result: Path) -> 
     result.write_bytes(RESULT.replace(b"2345-7^Glucose^LN", b"GLU^Glucose^L").replace(b"|N|||F\r", b"|N|||F|||||||||ARM\r"))
     explained = documents(flue("convert", "--conf", site, "--explain", result).stdout)
     (added,) = [each for each in explained if each["pointer"].endswith("/code/coding/1/code")]
-    assert added["from"] == ["OBX-3"]
+    assert (added["read"], added["from"]) == (["OBX-3"], ["OBX-3.4"])
     assert not [each for each in explained if "OBX-20" in each["from"]]
     assert [each for each in documents(flue("convert", "--explain", result).stdout) if "OBX-20" in each["from"]]
     assert "OBX-20" not in flue("convert", "--conf", site, "--ledger", result).stdout
@@ -159,11 +173,11 @@ def test_explain_by_the_sites_own_maps(flue: Flue, site: Path, result: Path) -> 
         (["nothere.hl7"], 2, "File 'nothere.hl7' does not exist."),
         ([], 2, "Missing argument 'FILES...'."),
         (["--nope", "result.hl7"], 2, "No such option '--nope'."),
-        (["--map", "ORU_R02", "result.hl7"], 2, "there is no message map ORU_R02 (did you mean `ORU_R01`?); known are auto and ORU_R01"),
+        (["--map", "ORU_R02", "result.hl7"], 2, "there is no message map ORU_R02 (did you mean `ORU_R01`?); known are "),
         (["--zone", "Europe/Zurch", "result.hl7"], 2, "is no time zone of the IANA list (did you mean `Europe/Zurich`?)"),
         (["--identity-base", "hospital", "result.hl7"], 2, "should be a URI of your own, such as https://hospital.example/id"),
         (["--received", "today", "result.hl7"], 2, "should be a date or time such as 2026-03-14T10:30:00Z"),
-        (["--explain", "--ledger", "result.hl7"], 2, "--explain and --ledger are two answers; ask for one"),
+        (["--explain", "--ledger", "result.hl7"], 2, "--explain, --ledger and --why are several answers; ask for one"),
         (["--channel", "local", "result.hl7"], 2, "--channel and --destination are for --conf"),
         (["--conf", "site", "--map", "ORU_R01", "result.hl7"], 2, "the channel of --conf says which map: leave out --map"),
         (["--conf", "site", "--channel", "locale", "result.hl7"], 2, "there is no channel locale (did you mean `local`?) in site"),

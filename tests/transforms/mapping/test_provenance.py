@@ -41,21 +41,26 @@ def test_a_value_is_explained_by_its_rule(explained: dict[str, Any]) -> None:
     found = explained[f"/entry/{entry(explained, 'Observation')}/resource/valueQuantity/value"]
     assert (found["rule"], found["file"]) == ("OBX_Observation/value", "maps/segments/OBX_Observation.yaml")
     assert found["line"] > 1 and found["column"] > 1
-    assert found["from"] == ["OBX[1]-5", "OBX[1]-6"]
+    assert found["read"] == ["OBX[1]-5", "OBX[1]-6"] and found["functions"] == ["quantity"]
+    assert found["from"] == ["OBX[1]-2", "OBX[1]-5"]  # the type decides what the value is, the unit has an element of its own
 
 
 def test_repetitions_and_list_items_are_told_apart(explained: dict[str, Any]) -> None:
     """Each component comes from its own repetition."""
     at = f"/entry/{entry(explained, 'Observation', 1)}/resource/component"
-    assert [explained[f"{at}/{index}/valueString"]["from"] for index in (0, 1)] == [["OBX[2]-5[1]"], ["OBX[2]-5[2]"]]
-    assert explained[f"/entry/{entry(explained, 'Patient')}/resource/identifier/1/value"]["from"] == ["PID-3"]
+    assert [explained[f"{at}/{index}/valueString"]["read"] for index in (0, 1)] == [["OBX[2]-5[1]"], ["OBX[2]-5[2]"]]
+    assert [explained[f"{at}/{index}/valueString"]["from"][-1] for index in (0, 1)] == ["OBX[2]-5[1]", "OBX[2]-5[2]"]
+    found = explained[f"/entry/{entry(explained, 'Patient')}/resource/identifier/1/value"]
+    assert (found["read"], found["from"]) == (["PID-3"], ["PID-3[2].1"])
 
 
 def test_what_no_rule_wrote_is_explained_by_the_message_map(explained: dict[str, Any]) -> None:
     """Keys, links, requests, the header."""
     at = f"/entry/{entry(explained, 'Observation')}"
     assert explained[f"{at}/resource/id"]["rule"] == explained[f"{at}/request/url"]["rule"] == explained[f"{at}/fullUrl"]["rule"] == "ORU_R01/observation"
-    assert explained[f"{at}/resource/id"]["from"] == ["OBX[1]-3"]
+    assert explained[f"{at}/resource/id"]["read"] == ["OBX[1]-3"]
+    key = ["MSH-3", "MSH-4", "OBR-3.1", "OBR-3.2", "OBR-4.1", "OBR-4.3", "OBX[1]-3.1", "OBX[1]-3.3"]
+    assert [each for each in explained[f"{at}/resource/id"]["from"] if each not in key[:2]] == key[2:]
     assert explained[f"{at}/resource/subject/reference"]["rule"] == "ORU_R01/observation"
     assert (explained["/identifier/value"]["rule"], explained["/identifier/value"]["from"]) == ("ORU_R01", ["MSH-10"])
 
@@ -63,7 +68,7 @@ def test_what_no_rule_wrote_is_explained_by_the_message_map(explained: dict[str,
 def test_what_a_function_made_is_explained_where_it_stands(explained: dict[str, Any]) -> None:
     """A Practitioner that became an entry."""
     found = explained[f"/entry/{entry(explained, 'Practitioner')}/resource/name/0/family"]
-    assert (found["rule"].partition("/")[0], found["from"]) == ("OBR_DiagnosticReport", ["OBR-32"])
+    assert (found["rule"].partition("/")[0], found["read"], found["from"]) == ("OBR_DiagnosticReport", ["OBR-32"], ["OBR-32.2"])
 
 
 def test_a_sites_rule_is_named_with_its_own_file(lab) -> None:
