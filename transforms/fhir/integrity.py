@@ -1,7 +1,7 @@
 """What a schema cannot say of a FHIR R4 resource or bundle: references that lead somewhere, and rules across elements.
 
 Works on content that the schema has accepted.  Rules carry the specification's keys: `ref-1`, `dom-2` to `dom-5`,
-`obs-6`, `obs-7`, `bdl-3`, `bdl-7`.  Of references inside a data type's extensions only those are looked at
+`obs-6`, `obs-7`, `bdl-7`, `per-1`, `rng-2`, `mdd-1`.  Of references inside a data type's extensions only those are looked at
 whose type may hold references anyway.
 """
 
@@ -13,11 +13,11 @@ from functools import cache
 from typing import Any
 
 from transforms.fhir.elements import Element, children, primitive_types, properties, resource_types
+from transforms.fhir.order import DISPENSE, ENDS, Ends, reversed_ends
 
-WITH_REQUEST = frozenset({"batch", "transaction", "history"})
 NO_BUNDLE: Mapping[str, str] = {}
-SMALL = frozenset({"Identifier", "Annotation"})
-"""Types that hold few references and stand in many places."""
+SMALL = frozenset({"Identifier", "Annotation", "HumanName", "Address", "ContactPoint", "Observation.referenceRange"})
+"""Types that hold few references or periods, and stand in many places."""
 Resource = dict[str, Any]
 
 
@@ -30,7 +30,8 @@ class Fault:
     sentence: str
 
 
-Found = list[tuple[Resource, frozenset[str]]]
+Found = list[tuple[Resource, Any]]
+"""References with the types they may point at (a frozenset); periods and ranges with their `Ends`."""
 Collector = Callable[[Resource, Found], None]
 
 
@@ -49,12 +50,18 @@ def resource_faults(resource: Resource, within: Mapping[str, str] | None = None)
     known = within or NO_BUNDLE
     for reference, targets in references:
         target = reference.get("reference")
-        if target is None or known.get(target) in targets:  # nearly always
+        if target is None:
+            if type(targets) is Ends and reversed_ends(reference, targets):
+                found.append(Fault("invariant", reference, targets.sentence))
+            continue
+        if known.get(target) in targets:  # nearly always
             continue
         if fault := _reference_fault(target, targets, within, inside):
             found.append(Fault(fault[0], reference, fault[1]))
     if kind == "Observation" and ("component" in resource or "dataAbsentReason" in resource):
         found += _observation_faults(resource)
+    elif kind == "MedicationDispense" and reversed_ends(resource, DISPENSE):
+        found.append(Fault("invariant", resource, DISPENSE.sentence))
     return found
 
 
@@ -64,10 +71,6 @@ def bundle_faults(bundle: Resource) -> list[Fault]:
     resources = [entry["resource"] for entry in entries if "resource" in entry]
     within = {entry["fullUrl"]: _type(entry) for entry in entries if "fullUrl" in entry and "resource" in entry}
     found: list[Fault] = []
-    if bundle["type"] in WITH_REQUEST:
-        found += [
-            Fault("invariant", e, f"needs a request, as every entry of a {bundle['type']} (bdl-3)") for e in entries if "request" not in e
-        ]
     if len(within) != len(entries):
         found += _duplicates(bundle)
     for resource in resources:
@@ -165,7 +168,7 @@ def _observation_faults(observation: Resource) -> Iterator[Fault]:
 
 @cache
 def _collector(type_name: str) -> Collector:
-    """A function that adds every reference below an object of that type, with the types it may point at, to a list."""
+    """A function that adds every reference below an object of that type, with its targets, to a list; and periods and ranges."""
     names: dict[str, object] = {}
     lines = _collecting(type_name, "value", names)
     exec("\n    ".join(["def collect(value, found):", *lines, "return"]), names)  # noqa: S102 - of names that R4 defines
@@ -175,7 +178,7 @@ def _collector(type_name: str) -> Collector:
 def _collecting(type_name: str, value: str, names: dict[str, object]) -> Iterator[str]:
     """The lines for an object of a type that `value` stands for.  Small types' are written where they are used."""
     for name, (child, kind) in properties(type_name).items():
-        if kind != "Reference" and not _may_refer(kind, frozenset()):
+        if not _may_refer(kind, frozenset()):
             continue
         below = f"{value}_{name}"
         yield f"if {name!r} in {value}:"
@@ -187,6 +190,8 @@ def _collecting(type_name: str, value: str, names: dict[str, object]) -> Iterato
             yield f"    {below} = {value}[{name!r}]"
         if kind == "Reference":
             yield f"{indent}found.append(({below}, {_named(names, _targets(child))}))"
+        elif kind in ENDS:
+            yield f"{indent}found.append(({below}, {_named(names, ENDS[kind])}))"
         elif kind in SMALL:
             yield from [indent + line for line in _collecting(kind, below, names)]
         else:
@@ -210,8 +215,8 @@ def _late(type_name: str) -> Collector:
 
 @cache
 def _may_refer(type_name: str, through: frozenset[str]) -> bool:
-    """A type holds references, itself or deeper.  Extensions count where they stand in a resource or in another extension."""
-    if type_name in ("Extension", "Reference"):
+    """A type holds references, periods or ranges, itself or deeper.  Extensions count in a resource and in one another."""
+    if type_name in ("Extension", "Reference") or type_name in ENDS:
         return True
     if type_name in through or type_name in primitive_types() or type_name in ("Resource", "Narrative", "Meta"):
         return False

@@ -2,7 +2,7 @@
 
 One schema per resource type with the data types it reaches, so that only what a site really sends is ever compiled.  A
 schema says: known elements only, cardinality, one value of a choice, the primitives' forms, required codes, nothing
-empty, and those invariants of the specification that look at one object (`att-1`, `qty-3` ...).  What needs the whole
+empty, and the specification's `invariants` that look at one object (`att-1`, `qty-3` ...).  What needs the whole
 resource or bundle is in `validation`.  `$comment` is the sentence for whoever broke a rule that has no better one.
 """
 
@@ -13,12 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from transforms.fhir.elements import Element, children, primitive_types, resource_types, table, value_set
+from transforms.fhir.invariants import INVARIANTS, SIMPLE
 
 Schema = dict[str, Any]
-
-UCUM = "http://unitsofmeasure.org"
-UCUM_TERM = r"(?:\[[^\[\]\s]*\]|\{[^{}]*\}|[^\s{}\[\]./])+"
-"""Brackets and braces may hold dots and slashes; elsewhere those join terms, and none may be missing."""
 
 PRIMITIVES: Mapping[str, Schema] = {
     "boolean": {"type": "boolean"},
@@ -40,40 +37,6 @@ URI_TYPES = ("uri", "url", "canonical")
 
 def _either(*names: str) -> Schema:
     return {"anyOf": [{"required": [name]} for name in names]}
-
-
-def _needs(name: str, *others: str) -> Schema:
-    return {"if": {"required": [name]}, "then": _either(*others)}
-
-
-_NOT_HOME = {"items": {"not": {"properties": {"use": {"const": "home"}}, "required": ["use"]}}}
-
-INVARIANTS: Mapping[str, tuple[Schema, ...]] = {
-    "Observation.referenceRange": (
-        {"$comment": "needs at least a low, a high or a text (obs-3)", **_either("low", "high", "text", "_text")},
-    ),
-    "Patient.contact": (
-        {"$comment": "needs a name, telecom, address or organization (pat-1)", **_either("name", "telecom", "address", "organization")},
-    ),
-    "Organization": (
-        {"$comment": "needs an identifier or a name (org-1)", **_either("identifier", "name", "_name")},
-        {"$comment": "cannot have an address of use 'home' (org-2)", "properties": {"address": _NOT_HOME}},
-        {"$comment": "cannot have a telecom of use 'home' (org-3)", "properties": {"telecom": _NOT_HOME}},
-    ),
-    "ServiceRequest": ({"$comment": "may have orderDetail only beside a code (prr-1)", **_needs("orderDetail", "code")},),
-    "Attachment": ({"$comment": "has data, so it needs a contentType (att-1)", **_needs("data", "contentType", "_contentType")},),
-    "ContactPoint": ({"$comment": "has a value, so it needs a system (cpt-2)", **_needs("value", "system", "_system")},),
-    "Quantity": (
-        {"$comment": "has a code, so it needs a system (qty-3)", **_needs("code", "system")},
-        {
-            "$comment": "says UCUM, but its code has no form of UCUM",
-            "if": {"properties": {"system": {"const": UCUM}}, "required": ["system"]},
-            "then": {"properties": {"code": {"pattern": rf"^/?{UCUM_TERM}(?:[./]{UCUM_TERM})*$"}}},
-        },
-    ),
-    "Extension": ({"$comment": "needs a value or extensions (ext-1)", "minProperties": 2},),
-    "Bundle.entry": ({"$comment": "needs a resource, a request or a response (bdl-5)", **_either("resource", "request", "response")},),
-}
 
 
 @lru_cache(maxsize=2)  # used when compiled, and for the sentences of what was refused
@@ -128,12 +91,23 @@ def _properties(element: Element, type_name: str, definitions: dict[str, Schema]
         value = dict(SOME_RESOURCE) if type_name == "Resource" else _define(type_name, definitions)
         return {name: _listed(value) if element.many else value}
     value = _bound(element, type_name, _define(type_name, definitions))
+    if type_name == "Quantity" and element.path in SIMPLE:
+        value = _simple(definitions)
     if type_name not in primitive_types():
         return {name: _listed(value) if element.many else value}
     twin = _define("Element", definitions)
     if element.many:  # null holds the place of what only the other list has
         value, twin = (_listed({"anyOf": [each, {"type": "null"}]}) for each in (value, twin))
     return {name: value, "_" + name: twin}
+
+
+def _simple(definitions: dict[str, Schema]) -> Schema:
+    """A pointer to what a Quantity is where it has no comparator (sqty-1)."""
+    if "SimpleQuantity" not in definitions:
+        whole = definitions["Quantity"]
+        known = {name: each for name, each in whole["properties"].items() if name not in ("comparator", "_comparator")}
+        definitions["SimpleQuantity"] = {**whole, "properties": known}
+    return {"$ref": "#/$defs/SimpleQuantity"}
 
 
 def _listed(item: Schema) -> Schema:
@@ -182,6 +156,10 @@ def _choice(element: Element) -> Schema:
         has_value = {"required": ["extension"], **none}
         return {
             "$comment": "needs either extensions or one value[x] (ext-1)",
-            "anyOf": [{"maxProperties": 2}, {"oneOf": one["oneOf"][:-1]}, has_value],
+            "anyOf": [
+                {"maxProperties": 2, "not": {"required": ["id"]}},
+                {"oneOf": one["oneOf"][:-1], "not": {"required": ["extension"]}},
+                has_value,
+            ],
         }
     return {"$comment": f"has more than one {element.name}[x]", **one}

@@ -77,9 +77,9 @@ def _fits(body: Resource) -> bool:
 
 
 def _bundle_fits(bundle: Resource) -> bool:
-    """Entries that put a resource by its id have one form, which is looked at here; the others are held against the schema."""
+    """Entries that put a resource by its id have one form, which a transaction may have; the others are held against the schema."""
     entries = bundle.get("entry")
-    if type(entries) is list and entries:
+    if type(entries) is list and entries and bundle.get("type") == "transaction":
         others = [entry for entry in entries if not _is_put(entry)]
         shell = {**bundle, "entry": others}
         if not others:
@@ -186,7 +186,10 @@ def _issues(error: ValidationError, kind: str, place: str) -> Iterator[Issue]:
     match what.name:
         case "additionalProperties":
             for name in what.unexpected:
-                yield Issue("error", "structure", here, f"has an element that R4 does not know: {name}")
+                if name.endswith("comparator") and _type_at(path, kind).endswith("Quantity"):
+                    yield Issue("error", "invariant", here, "has a comparator, which a limit or a dose cannot have (sqty-1)")
+                else:
+                    yield Issue("error", "structure", here, f"has an element that R4 does not know: {name}")
         case "required":
             yield Issue("error", "required", here, f"lacks {what.property}")
         case "minProperties" | "minItems" | "minLength" if not _comment(error, kind):

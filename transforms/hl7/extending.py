@@ -25,7 +25,9 @@ def in_order(segments: Sequence[tuple[str, LocalSegment]]) -> list[tuple[str, Lo
     found: list[tuple[str, LocalSegment]] = []
     while waiting:
         names = {name for name, _ in waiting.values()}
-        ready = [key for key, (name, each) in waiting.items() if each.after not in names - {name}] or list(waiting)  # a circle: none finds its place
+        ready = [key for key, (name, each) in waiting.items() if each.after not in names - {name}] or list(
+            waiting
+        )  # a circle: none finds its place
         found += [waiting.pop(key) for key in reversed(ready)]
     return found
 

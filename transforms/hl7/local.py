@@ -68,7 +68,9 @@ class LocalSegment:
     after: str = option("The segment it stands behind; left out: it stays where it is, with the segment before it.", default="")
     within: str = Field(default="", alias="in", description="The group around it; default: every group in which `after` stands.")
     of: Listed = option("The structures it belongs to; default: all that have the place.", default=())
-    group: str = option("A new group for it and `after`, so that several of them keep their own.", default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
+    group: str = option(
+        "A new group for it and `after`, so that several of them keep their own.", default="", pattern=r"^([A-Z][A-Z0-9_]*)?$"
+    )
     repeats: bool = option("Whether it may stand several times in a row.", default=False)
     versions: Listed = option("Only in messages of these versions (MSH-12.1) its fields have these names; default: all.", default=())
     fields: dict[str, LocalField] = option("Its fields by number.", default_factory=dict)
@@ -162,7 +164,9 @@ def _check_segment(builder: Builder, name: str, segment: LocalSegment) -> None:
         builder.report(path, "segment_name", f"`{name}` is no segment's name: a capital letter, and two more capitals or digits.", key=True)
     for number in segment.fields:
         if not re.fullmatch(r"[1-9][0-9]?", number):
-            builder.report((*path, "fields", number), "field_number", f"`{number}` is no field's number: they count from 1 to 99.", key=True)
+            builder.report(
+                (*path, "fields", number), "field_number", f"`{number}` is no field's number: they count from 1 to 99.", key=True
+            )
     for key, said in (("in", segment.within), ("group", segment.group), ("of", segment.of)):
         if said and not segment.after:
             builder.report((*path, key), "missing", f"`{key}` needs `after`: the segment behind which it stands.", key=True)
@@ -178,7 +182,9 @@ def _check_structure(builder: Builder, name: str, structure: LocalStructure) -> 
         try:
             parts = parse_grammar(name, structure.grammar).parts
         except ValueError:
-            builder.report((*path, "grammar"), "grammar", "This is no grammar: `[ ]` optional, `{ }` repeats, `NAME( )` a group, `<A|B>` one of.")
+            builder.report(
+                (*path, "grammar"), "grammar", "This is no grammar: `[ ]` optional, `{ }` repeats, `NAME( )` a group, `<A|B>` one of."
+            )
         else:
             if not parts or parts[0].name != "MSH":
                 builder.report((*path, "grammar"), "grammar", "A message begins with MSH.")
@@ -198,5 +204,9 @@ def names_of(declarations: Declared, segment: str, version: str) -> dict[str, An
 
 def _of(declarations: Declared, segment: str, version: str) -> Iterator[LocalSegment]:
     for each in declarations.segments:
-        if each.name == segment and isinstance(each.declared, LocalSegment) and (not each.declared.versions or version in each.declared.versions):
+        if (
+            each.name == segment
+            and isinstance(each.declared, LocalSegment)
+            and (not each.declared.versions or version in each.declared.versions)
+        ):
             yield each.declared

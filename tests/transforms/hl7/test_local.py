@@ -103,14 +103,26 @@ def test_fields_have_names_and_types_by_version() -> None:
     [
         ("segments:\n  zlr: {}", (2, "segment_name", "`zlr` is no segment's name: a capital letter, and two more capitals or digits.")),
         ("segments:\n  ZLR: { aftr: OBR }", (2, "unknown_key", "`aftr` is not known here (did you mean `after`?).")),
-        ("segments:\n  ZLR:\n    after: OBX\n    in: OBSERVATON", (4, "unknown_group", "There is no group `OBSERVATON` (did you mean `OBSERVATION`?).")),
+        (
+            "segments:\n  ZLR:\n    after: OBX\n    in: OBSERVATON",
+            (4, "unknown_group", "There is no group `OBSERVATON` (did you mean `OBSERVATION`?)."),
+        ),
         ("segments:\n  ZLR:\n    after: PV9\n    in: OBSERVATION", (3, "unknown_segment", "No `PV9` stands in `OBSERVATION`.")),
         ("segments:\n  ZLR: { in: OBSERVATION }", (2, "missing", "`in` needs `after`: the segment behind which it stands.")),
-        ("segments:\n  ZLR:\n    after: OBX\n    of: ORU_R02", (4, "unknown_structure", "There is no structure `ORU_R02` (did you mean `ORU_R30`?).")),
-        ("segments:\n  ZLR: { fields: { 2: { type: CWX } } }", (2, "datatype", "`type` should be a data type of HL7, such as CWE (did you mean `CWE`?).")),
+        (
+            "segments:\n  ZLR:\n    after: OBX\n    of: ORU_R02",
+            (4, "unknown_structure", "There is no structure `ORU_R02` (did you mean `ORU_R30`?)."),
+        ),
+        (
+            "segments:\n  ZLR: { fields: { 2: { type: CWX } } }",
+            (2, "datatype", "`type` should be a data type of HL7, such as CWE (did you mean `CWE`?)."),
+        ),
         ("segments:\n  ZLR: { fields: { 0: Set ID } }", (2, "field_number", "`0` is no field's number: they count from 1 to 99.")),
         ("structures:\n  ORU_Z01: {}", (2, "missing", "A structure needs `extends` or `grammar`.")),
-        ("structures:\n  ORU_Z01: { extends: ORU_R91 }", (2, "unknown_structure", "There is no structure `ORU_R91` (did you mean `ORU_R01`?).")),
+        (
+            "structures:\n  ORU_Z01: { extends: ORU_R91 }",
+            (2, "unknown_structure", "There is no structure `ORU_R91` (did you mean `ORU_R01`?)."),
+        ),
         ("structures:\n  ZZZ_Z01: { extends: ZZZ_Z01 }", (2, "unknown_structure", "There is no structure `ZZZ_Z01`.")),
         ("structures:\n  oru: { extends: ORU_R01 }", (2, "structure_name", "`oru` is no structure's name, such as ORU_Z01.")),
         ("structures:\n  ZZZ_Z01: { grammar: 'PID' }", (2, "grammar", "A message begins with MSH.")),
