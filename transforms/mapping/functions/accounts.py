@@ -9,7 +9,7 @@ from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
 from transforms.mapping.functions.identifiers import entity_identifier, identifier
 from transforms.mapping.functions.names import human_name
-from transforms.mapping.functions.people import organization
+from transforms.mapping.functions.people import organization, universal_identifier
 from transforms.mapping.functions.places import location
 from transforms.mapping.functions.registry import function
 from transforms.mapping.reading import Reading
@@ -70,15 +70,16 @@ def numbered_reference(text: str, r: Reading, type: str) -> dict[str, Any] | Non
     return {"type": type, "identifier": number} if number else None
 
 
-@function("location_of_authority", gives="Location", memo=True)
+@function("location_of_authority", gives="Reference", memo=True)
 def location_of_authority(text: str, r: Reading) -> dict[str, Any] | None:
-    """HD of a facility as a Location that is only named: its namespace, else its universal id."""
-    namespace, universal = (reading(part, r) for part in components(text, r, 3)[:2])
-    called = namespace or universal
-    if namespace and universal:
-        r.left(2)
-        r.left(3)
-    return {"resourceType": "Location", "_display": called} if called else None
+    """HD of a facility as a Reference to a Location: called by its namespace, identified by its universal id."""
+    namespace, universal, kind = (reading(part, r) for part in components(text, r, 3)[:3])
+    made: dict[str, Any] = {"type": "Location"}
+    if universal:
+        made["identifier"] = universal_identifier(universal, kind, r)
+    if namespace:
+        made["display"] = namespace
+    return made if len(made) > 1 else None
 
 
 @function("case_manager", gives="Practitioner", memo=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from transforms.fhir.order import ENDS, reversed_ends
 from transforms.mapping.functions.codes import Codes, codeable_concept
 from transforms.mapping.functions.composites import apart, components, reading
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
+from transforms.mapping.functions.extensions import NOT_KNOWN
 from transforms.mapping.functions.identifiers import entity_identifier
 from transforms.mapping.functions.names import name_text
 from transforms.mapping.functions.people import organization as as_organization
@@ -35,6 +37,7 @@ def role_holder(
     telecom: str = "",
     location: str = "",
     organization: str = "",
+    unit: str = "",
 ) -> dict[str, Any] | None:
     """XCN as the Practitioner of a PractitionerRole, with what the same segment says of role, time, place, reach and employer."""
     person = practitioner(text, r)
@@ -43,9 +46,9 @@ def role_holder(
     made: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": person}
     if instance and (number := apart("instance", lambda: entity_identifier(instance, r), r)):
         made["identifier"] = [number]
-    if period := period_of("", start, end, r):
+    if period := _period(start, end, r):
         made["period"] = period
-    if organization and (employer := apart("organization", lambda: as_organization(organization, r), r)):
+    if employer := _employer(organization, unit, r):
         made["organization"] = employer
     if role and (said := apart("role", lambda: codeable_concept(role, r, codes, "0443"), r)):
         made["code"] = [said]
@@ -57,6 +60,29 @@ def role_holder(
     if telecom and (point := apart("telecom", lambda: contact_point(telecom, r), r)):
         made["telecom"] = [point]
     return made
+
+
+def _period(start: str, end: str, r: Reading) -> dict[str, str] | None:
+    """How long; an end that lies before the start is left over (R4's per-1)."""
+    made = period_of("", start, end, r)
+    if made and reversed_ends(made, ENDS["Period"]):
+        r.left("end")
+        return {"start": made["start"]}
+    return made
+
+
+def _employer(organization: str, unit: str, r: Reading) -> dict[str, Any] | None:
+    """Whom the role is played for, and what kind of unit that is."""
+    made = apart("organization", lambda: as_organization(organization, r), r) if organization else None
+    kind = apart("unit", lambda: codeable_concept(unit, r, table="0406"), r) if unit else None
+    if kind is None:
+        return made
+    named = dict(made or {"resourceType": "Organization"})
+    if "_display" in named:
+        named["name"] = named.pop("_display")
+    if not ("name" in named or "identifier" in named):
+        named["_name"] = NOT_KNOWN
+    return {**named, "type": [kind]}
 
 
 def _place(location: str, r: Reading) -> dict[str, Any] | None:
