@@ -17,6 +17,7 @@ from typing import Any
 from transforms.hl7.message import Segment
 from transforms.mapping.admissions import arrange_admissions
 from transforms.mapping.arrangement import Branch
+from transforms.mapping.ordering import arrange_orders
 
 _WITH_OBX = ("NTE", "PRT", "TCD", "SID")  # what belongs to the OBX it follows
 _PATIENT = ("PID", "PD1", "NK1", "ARV", "PV1", "PV2")
@@ -51,6 +52,7 @@ def plain_tree(root: Any) -> Branch:
 ARRANGEMENTS: dict[str, Callable[[Any, str], Branch]] = {
     "results": arrange_results,
     "admissions": arrange_admissions,
+    "orders": arrange_orders,
     "": lambda root, _: plain_tree(root),
 }
 

@@ -67,7 +67,7 @@ class Outcome:
     def _find_reports(self, module: Module) -> _Reports | None:
         for index, make in enumerate(module.makes):
             listed = next((wanted.removesuffix("[]") for name, wanted in make.link if name == "result"), "")
-            if make.type == "DiagnosticReport" and not make.into and listed in self._names:
+            if make.type == "DiagnosticReport" and make.identify in ("", "report") and not make.into and listed in self._names:
                 site, other = module.sites[index], self._names[listed]
                 patient = next((name for name, wanted in make.link if name == "subject"), "")
                 owner = dict(make.link).get(patient, "")

@@ -130,28 +130,43 @@ def place_shared(
 ) -> bool:
     """Make an entry of a shared resource, or the form that is contained; True where another one like it stands there already.
 
-    `updates`: what the receiver has is overwritten (rule 6), else it is only made where there is none.
+    `updates`: what the receiver has is overwritten (rule 6), else it is only made where there is none.  Without a system in
+    `known` its value is a key of ours: put by id.
     """
     if known is None:
         keep_form(conversion, node, out, name)
         return False
     system, value = known
     kind = out["resourceType"]
-    if conversion.context.aliases:
+    if system and conversion.context.aliases:
         unite(conversion, out, known)
-    uid = conversion.name(f"{kind}|{system}|{value}")
+    uid = conversion.name(f"{kind}|{system}|{value}" if system else f"{kind}|{value}")
     url = f"urn:uuid:{uid}"
     conversion.ids[node] = uid
     conversion.refs[node] = {"reference": url}
+    if not system:
+        _own(conversion, out, uid)
+        request = {"method": "PUT", "url": f"{kind}/{uid}"}
+    elif updates:
+        request = _update(kind, criterion(system, value))
+    else:
+        request = {"method": "POST", "url": kind, "ifNoneExist": criterion(system, value)}
     if url in conversion.urls:
+        standing = conversion.entries[conversion.urls[url]]
+        other = updates and standing["resource"].get("code") != out.get("code", standing["resource"].get("code"))
         if updates:
-            conversion.entries[conversion.urls[url]]["request"] = _update(kind, criterion(system, value))
-        return place_twin(conversion, node, out, url)
+            standing["request"] = request
+        return place_twin(conversion, node, out, url) or other
     conversion.urls[url] = len(conversion.entries)
-    asked = criterion(system, value)
-    request = _update(kind, asked) if updates else {"method": "POST", "url": kind, "ifNoneExist": asked}
     conversion.entries.append({"fullUrl": url, "resource": out, "request": request})
     return False
+
+
+def _own(conversion: Conversion, out: dict[str, Any], uid: str) -> None:
+    """An order without an authority's number is known by a key of ours, as results are."""
+    issuer = {"system": conversion.issuer} if conversion.issuer else {}
+    out["id"] = uid
+    out["identifier"] = [{**issuer, "value": uid}, *out.get("identifier", ())]
 
 
 def _update(kind: str, asked: str) -> dict[str, str]:

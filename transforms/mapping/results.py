@@ -210,13 +210,31 @@ def encounter(conversion: Conversion, node: int, pv1: int) -> tuple[str, str] | 
 
 def order(conversion: Conversion, node: int, obr: int, orc: int) -> tuple[str, str] | None:
     """The placer's number with its authority: OBR-2, else ORC-2."""
-    for text in (conversion.rows[obr][2], conversion.rows[orc][2]):
-        text = first(conversion, text)
-        if text and conversion.component in text:
-            parts = text.split(conversion.component)
-            if parts[0] and parts[0] != NULL and (system := system_of(conversion, parts[1:4])):
-                return system, conversion.text(parts[0]).strip()
+    return _with_authority(conversion, conversion.rows[obr][2]) or _with_authority(conversion, conversion.rows[orc][2])
+
+
+def _with_authority(conversion: Conversion, text: str) -> tuple[str, str] | None:
+    """An EI as (system, value); None without a number or an authority."""
+    text = first(conversion, text)
+    if text and conversion.component in text:
+        parts = text.split(conversion.component)
+        if parts[0] and parts[0] != NULL and (system := system_of(conversion, parts[1:4])):
+            return system, conversion.text(parts[0]).strip()
     return None
+
+
+def placed_order(conversion: Conversion, node: int, obr: int, orc: int) -> tuple[str, str]:
+    """An order as its own messages know it: the placer's number, else the filler's; without an authority ('', a key of ours)."""
+    request, common = conversion.rows[obr], conversion.rows[orc]
+    if known := order(conversion, node, obr, orc):
+        return known
+    number = entity(conversion, request[2]) or entity(conversion, common[2])
+    if not number:
+        for text in (request[3], common[3]):
+            if known := _with_authority(conversion, text):
+                return known
+        number = entity(conversion, request[3]) or entity(conversion, common[3])
+    return "", BETWEEN.join(("order", number)) if number else of_message(conversion, node, orc if orc >= 0 else obr)
 
 
 def nothing(conversion: Conversion, node: int) -> None:
@@ -258,6 +276,7 @@ IDENTITIES: dict[str, Identity] = {
     "patient": Identity(patient, ("PID",), owned=False, reads=(("PID", 3),)),
     "encounter": Identity(encounter, ("PV1",), owned=False, reads=(("PV1", 19),)),
     "order": Identity(order, ("OBR", "ORC"), owned=False, reads=(("OBR", 2), ("ORC", 2))),
+    "placed_order": Identity(placed_order, ("OBR", "ORC"), owned=False, reads=(("OBR", 2), ("ORC", 2), ("OBR", 3), ("ORC", 3))),
     "prior_patient": Identity(prior_patient, ("MRG",), owned=False, reads=(("MRG", 1),)),
     "prior_encounter": Identity(prior_encounter, ("MRG",), owned=False, reads=(("MRG", 5),)),
     "by_identifier": Identity(by_identifier, (), owned=False),

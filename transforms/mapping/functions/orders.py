@@ -142,3 +142,18 @@ def study_uid(text: str, r: Reading) -> dict[str, Any] | None:
     """DICOM's Study Instance UID (IPC-3) as Identifier; what is no UID, as the number it is."""
     value = components(text, r, 1)[0].strip()
     return {"system": "urn:dicom:uid", "value": f"urn:oid:{value}"} if _UID.fullmatch(value) else entity_identifier(text, r)
+
+
+@function("place_of_organization", gives="Location", memo=True)
+def place_of_organization(text: str, r: Reading, address: str = "", telecom: str = "") -> dict[str, Any] | None:
+    """XON as the Location an organization is at, with its address (XAD) and telephone (XTN)."""
+    found = as_organization(text, r, address, telecom)
+    if found is None:
+        return None
+    called = found.get("_display") or found.get("name")
+    if not (found.get("address") or found.get("telecom")):
+        return {"resourceType": "Location", "_display": called} if called else None
+    made: dict[str, Any] = {"resourceType": "Location", **({"name": called} if called else {})}
+    if "telecom" in found:
+        made["telecom"] = found["telecom"]
+    return {**made, **({"address": found["address"][0]} if "address" in found else {})}
