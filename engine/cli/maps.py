@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.corpus import corpus
 from engine.cli.output import fail, legible, say, table
 from transforms.errors import ConfigurationError
 from transforms.mapping.definition import MessageMap, Rule, SegmentMap
@@ -24,6 +25,9 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.group()
 def command() -> None:
     """List the maps: what they follow, read and test."""
+
+
+command.add_command(corpus)
 
 
 @command.command(epilog="Example: flue maps coverage --guide v2-to-fhir/tables --open")
