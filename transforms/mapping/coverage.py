@@ -170,9 +170,8 @@ class Coverage:
 
     def _proved(self, found: SegmentMap | MessageMap, row: Row) -> bool:
         match = _FIELD.fullmatch(row.id)
-        if match is None:
-            return False
-        return _shows(self._proof(found, match[1], int(match[2]), int(match[3] or 0)), row, _forms(found, row))
+        proof = self._proof(found, match[1], int(match[2]), int(match[3] or 0)) if match else self._proofs_of(found).whole()
+        return _shows(proof, row, _forms(found, row))
 
     def _proved_in(self, found: SegmentMap | MessageMap, place: str, row: Row) -> bool:
         """Whether a map's rules do what the row says of a component, in the field at `place`."""
@@ -183,9 +182,12 @@ class Coverage:
         return _shows(proof, row, lambda path: (path[start:] for start in range(len(path))))
 
     def _proof(self, found: SegmentMap | MessageMap, segment: str, number: int, component: int) -> Proof:
+        return self._proofs_of(found).of(segment, number, component)
+
+    def _proofs_of(self, found: SegmentMap | MessageMap) -> Proofs:
         if found.name not in self._proofs:
             self._proofs[found.name] = Proofs(found, self.segments, self.kit)
-        return self._proofs[found.name].of(segment, number, component)
+        return self._proofs[found.name]
 
 
 EMPTY_MAPS = ("DischargedToLocation", "SecurityLabelHandlingInstructions", "SpecimenSourceTypeModifier", "MessageStructure")
@@ -208,10 +210,15 @@ def _glob(pattern: str, text: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text) is not None
 
 
+def _type_of(row: Row) -> str:
+    """`PRT[Observation-Location]` is about an Observation."""
+    return row.map.partition("[")[2].rstrip("]").partition("-")[0].partition(".")[0]
+
+
 def _forms(found: SegmentMap | MessageMap, row: Row) -> Callable[[Steps], Iterator[Steps]]:
     """How a leaf's path is called in the guide: from the resource on, wherever the map writes."""
     if isinstance(found, MessageMap):
-        kind = row.map.partition("[")[2].rstrip("]").partition("-")[0].partition(".")[0]
+        kind = _type_of(row)
         return lambda path: iter((path[1:],) if path[:1] and path[0][0] == kind else ())
     outer = tuple((name, 0) for name in found.type.split(".")[1:])
     if outer or found.type in resource_types():
@@ -229,8 +236,9 @@ def _declares(found: DatatypeMap, row: Row) -> bool:
 
 
 def _shows(proof: Proof, row: Row, forms: Callable[[Steps], Iterator[Steps]]) -> bool:
-    wanted = tuple((name, 0) for name, _ in row.elements)
+    wanted, kind = tuple((name, 0) for name, _ in row.elements), _type_of(row)
     found = [value for path, value in proof.made if any(_below(form, wanted) for form in forms(path))]
+    found += [value for path, value in proof.bundle if path[:1] and path[0][0] == kind and below(path[1:], wanted)]
     if row.inside and row.constant:
         return any(value == row.constant for _, value in proof.made | proof.bundle)
     return any(value == row.constant for value in found) if row.constant else bool(found)

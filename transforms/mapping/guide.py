@@ -17,7 +17,7 @@ from transforms.mapping.leaves import SELF, Steps
 
 KINDS = ("segments", "datatypes", "tables", "messages")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]+(\[[^\]]+\])?|[A-Z][A-Za-z0-9]+(\[[^\]]+\])?")
-_INDEX = re.compile(r"\[(\d+)\]?")
+_INDEX = re.compile(r"\[[^\]]*\]?")
 _RESOURCE = re.compile(r"(?:\[\d\]\.)?(?:practitioner|authorReference|location)\((?:Practi(?:ti)?oner|Location)\.(.+)\)")
 """What a person or place named in a field says, where a row calls the reference to them, too."""
 _CONSTANT = re.compile(r'"([^"+]*)"')

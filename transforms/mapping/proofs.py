@@ -15,7 +15,7 @@ from transforms.errors import MessageError
 from transforms.mapping.definition import Example, MessageMap, SegmentMap
 from transforms.mapping.examples import MessageRunner, SegmentRunner, message_of
 from transforms.mapping.kit import Kit
-from transforms.mapping.leaves import Leaf, changed
+from transforms.mapping.leaves import Leaf, changed, leaves
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _OTHER = str.maketrans(
@@ -58,6 +58,11 @@ class Proofs:
             self._known[key] = Proof(made, bundle)
         return self._known[key]
 
+    def whole(self) -> Proof:
+        """What depends on the segment being there at all: everything its tests give."""
+        made, bundle = (frozenset(leaf for run in self._runs for leaf in leaves(getattr(run, name))) for name in ("made", "bundle"))
+        return Proof(made, bundle)
+
     @cached_property
     def _runs(self) -> list[_Run]:
         found = []
@@ -73,8 +78,10 @@ class Proofs:
             made, bundle = self._runner.convert(text, example.shape)
         except MessageError:
             return None, {}
-        sorted_out = by_type(bundle)
-        return (sorted_out if made is bundle else made), sorted_out
+        if made is bundle:
+            return by_type(bundle), by_type(bundle)
+        alone = [{"resource": made}] if made is not None and "resourceType" in made else []
+        return made, by_type({**bundle, "entry": [*bundle.get("entry", ()), *alone]})
 
     def _without(self, run: _Run, segment: str, field: int, component: int) -> Iterator[Proof]:
         for index, line in enumerate(run.lines):
@@ -85,8 +92,11 @@ class Proofs:
                 if text == line:
                     break
                 made, bundle = self._convert("\r".join((*run.lines[:index], text, *run.lines[index + 1 :])) + "\r", run.example)
-                if made is not None:
-                    yield Proof(changed(run.made, made), changed(run.bundle, bundle))
+                if made is None:
+                    continue
+                gone = {kind: each for kind, each in run.bundle.items() if kind not in bundle}
+                yield Proof(changed(run.made, made), changed(run.bundle, {**bundle, **gone}))
+                if not gone:  # else what became of a resource that went with the field is seen where it stays
                     break
 
     def _others(self, line: str, segment: str, field: int, component: int) -> Iterator[str]:
@@ -100,11 +110,11 @@ class Proofs:
 
 
 def by_type(bundle: dict[str, Any]) -> dict[str, Any]:
-    """A Bundle's resources under the names of their types, and what it says itself as `Bundle`."""
+    """A Bundle's resources under the names of their types, contained ones too, and what it says itself as `Bundle`."""
     found: dict[str, Any] = {"Bundle": {key: value for key, value in bundle.items() if key != "entry"}}
-    for entry in bundle.get("entry", ()):
-        if resource := entry.get("resource"):
-            found.setdefault(resource["resourceType"], []).append(resource)
+    resources = [entry["resource"] for entry in bundle.get("entry", ()) if "resource" in entry]
+    for resource in [each for outer in resources for each in (outer, *outer.get("contained", ()))]:
+        found.setdefault(resource["resourceType"], []).append({key: value for key, value in resource.items() if key != "contained"})
     return found
 
 

@@ -7,13 +7,19 @@ from typing import Any
 from transforms.mapping.functions.codes import codeable_concept
 from transforms.mapping.functions.composites import apart, components, reading
 from transforms.mapping.functions.contacts import contact_point
-from transforms.mapping.functions.identifiers import entity_identifier
+from transforms.mapping.functions.extensions import extension
+from transforms.mapping.functions.identifiers import entity_identifier, practitioner_number
 from transforms.mapping.functions.people import organization as as_organization
 from transforms.mapping.functions.people import practitioner
 from transforms.mapping.functions.places import location as as_location
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import plain_date_time
 from transforms.mapping.reading import Reading
+
+_PREFERRED = {
+    "B": ("system", "pager"), "C": ("use", "mobile"), "E": ("system", "email"), "F": ("system", "fax"), "H": ("use", "home"), "O": ("use", "work"),
+}  # fmt: skip
+"""Table 0185: what kind of contact is preferred, as the element of a ContactPoint that says so."""
 
 
 @function("participant", gives="PractitionerRole", memo=True)
@@ -22,20 +28,27 @@ def participant(
     r: Reading,
     role: str = "",
     specialty: str = "",
+    unit: str = "",
     organization: str = "",
     location: str = "",
-    telecom: str = "",
     start: str = "",
     end: str = "",
+    address: str = "",
+    telecom: str = "",
+    preferred: str = "",
+    number: str = "",
 ) -> dict[str, Any] | None:
-    """PRT's person as PractitionerRole, with what the same segment says of role, specialty, organization, place, telephone and time."""
-    person = practitioner(text, r)
+    """PRT's person as PractitionerRole, with what the same segment says of role, specialty, organization, place, telephone and time.
+
+    An address and another number are the person's; the telephone is the role's, `preferred` where PRT-23 says so of its kind.
+    """
+    person = practitioner(text, r, address=address)
     if person is None:
         return None
-    made: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": person}
+    made: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": _numbered(person, number, r)}
     if period := _period(start, end, r):
         made["period"] = period
-    if organization and (facility := apart("organization", lambda: as_organization(organization, r), r)):
+    if facility := _facility(organization, unit, r):
         made["organization"] = facility
     if role and (said := apart("role", lambda: codeable_concept(role, r, table="0912"), r)):
         made["code"] = [said]
@@ -43,9 +56,45 @@ def participant(
         made["specialty"] = [said]
     if location and (place := apart("location", lambda: as_location(location, r), r)):
         made["location"] = [place]
-    if telecom and (point := apart("telecom", lambda: contact_point(telecom, r), r)):
-        made["telecom"] = [point]
+    if point := apart("telecom", lambda: contact_point(telecom, r), r) if telecom else None:
+        made["telecom"] = [_preferred(point, preferred, r)]
+    elif preferred:
+        r.left("preferred")
     return made
+
+
+def _numbered(person: dict[str, Any], number: str, r: Reading) -> dict[str, Any]:
+    """A person with the number of PRT-24 behind those XCN gives."""
+    made = apart("number", lambda: practitioner_number(number, r), r) if number else None
+    if made is None:
+        return person
+    named = {key: value for key, value in person.items() if key != "_display"}
+    if "_display" in person:
+        named["name"] = [{"family": person["_display"]}]
+    return {**named, "identifier": [*person.get("identifier", ()), made]}
+
+
+def _facility(organization: str, unit: str, r: Reading) -> dict[str, Any] | None:
+    """PRT-8, with the kind of organization PRT-7 says it is."""
+    facility = apart("organization", lambda: as_organization(organization, r), r) if organization else None
+    kind = apart("unit", lambda: codeable_concept(unit, r, table="0406"), r) if unit and facility else None
+    if facility is None or kind is None:
+        if unit:
+            r.left("unit")
+        return facility
+    named = {key: value for key, value in facility.items() if key != "_display"}
+    return {**named, "type": [kind], **({"name": facility["_display"]} if "_display" in facility else {})}
+
+
+def _preferred(point: dict[str, Any], code: str, r: Reading) -> dict[str, Any]:
+    """The telephone or address to be used first, if PRT-23 means one of its kind."""
+    if not code:
+        return point
+    element, value = _PREFERRED.get(reading(components(code, r, 1)[0], r), ("", ""))
+    if not value or point.get(element) != value:
+        r.left("preferred")
+        return point
+    return {**point, "extension": [*point.get("extension", ()), extension("iso21090-preferred", "Boolean", True)]}
 
 
 def _period(start: str, end: str, r: Reading) -> dict[str, str]:
@@ -55,9 +104,9 @@ def _period(start: str, end: str, r: Reading) -> dict[str, str]:
 
 @function("participating_device", gives="Device", memo=True)
 def participating_device(
-    text: str, r: Reading, udi: str = "", made_on: str = "", expires: str = "", lot: str = "", serial: str = "", donation: str = ""
+    text: str, r: Reading, udi: str = "", made_on: str = "", expires: str = "", lot: str = "", serial: str = "", donation: str = "", kind: str = ""
 ) -> dict[str, Any] | None:
-    """PRT-10 as Device, with what PRT-16 to PRT-21 say of it."""
+    """PRT-10 as Device, with what PRT-16 to PRT-22 say of it."""
     number = entity_identifier(text, r)
     if number is None:
         return None
@@ -70,4 +119,6 @@ def participating_device(
     for name, raw in (("lotNumber", lot), ("serialNumber", serial), ("distinctIdentifier", donation)):
         if raw and (said := reading(components(raw, r, 1)[0], r)):
             device[name] = said
+    if kind and (said := apart("kind", lambda: codeable_concept(kind, r), r)):
+        device["type"] = said
     return device

@@ -67,6 +67,8 @@ def _add_reach(made: dict[str, Any], telecom: str, address: str, r: Reading) -> 
         made["telecom"] = [point]
     if address and (place := apart("address", lambda: as_address(address, r), r)):
         made["address"] = [place]
+    if "_display" in made and ("telecom" in made or "address" in made):  # more than a name
+        made["name"] = [{"family": made.pop("_display")}]
 
 
 @function("named_practitioner", gives="Practitioner", memo=True)
