@@ -14,7 +14,7 @@ from typing import Any
 from channels.definition import Channel
 from transforms.component import Resources
 from transforms.declaration.building import Placed
-from transforms.document import HL7, Context, Document, Identity
+from transforms.document import HL7, NO_ALIASES, Aliases, Context, Document, Identity
 from transforms.errors import ConfigurationError, ErrorCode, MessageError, OptionError
 from transforms.hl7.message import NULL, Message, parse
 from transforms.hl7.readers import reader
@@ -37,10 +37,10 @@ class Route:
     branches: tuple[tuple[str, Pipeline | None], ...]
     identity: Identity
 
-    def document(self, content: bytes, received: datetime) -> Document:
+    def document(self, content: bytes, received: datetime, aliases: Aliases = NO_ALIASES) -> Document:
         """What the source handed in, as the first rule sees it.  Raises MessageError where it is no HL7 or not for us."""
         channel = self.channel
-        context = Context(received, channel.channel, channel.timezone, self.identity)
+        context = Context(received, channel.channel, channel.timezone, self.identity, aliases)
         if self.gives != HL7:
             return Document(self.gives, content, context)
         message = parse(content)

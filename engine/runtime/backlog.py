@@ -14,6 +14,7 @@ from typing import Protocol
 
 from engine.runtime.dispatch import Dispatch
 from engine.runtime.in_hand import Delivery, Hands, InHand
+from engine.runtime.merges import NOWHERE, Standing
 from engine.runtime.plan import Plan
 from engine.runtime.versions import Unrunnable
 from engine.store.records import DeliveryRow, MessageRow
@@ -26,16 +27,17 @@ PATIENCE = 1.0  # seconds before a store that could not be read is read again
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A message of the backlog: what is written of its deliveries so far, what runs it, and as of when."""
+    """A message of the backlog: what is written of its deliveries so far, what runs it, as of when and of which merges."""
 
     message: MessageRow
     rows: Sequence[DeliveryRow]
     dispatch: Dispatch | Unrunnable
     received: float
+    standing: Standing = NOWHERE
 
     def plan(self) -> Plan:
         """What is to be done with it."""
-        return self.dispatch.again(self.message.content, self.received, self.message.destinations)
+        return self.dispatch.again(self.message.content, self.received, self.message.destinations, self.standing)
 
 
 class Reading(Protocol):

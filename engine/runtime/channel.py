@@ -23,6 +23,7 @@ from engine.runtime.delivery import Delivering, Policy, World
 from engine.runtime.dispatch import Dispatch
 from engine.runtime.distribution import Distribution
 from engine.runtime.intake import Intake
+from engine.runtime.merges import Merges
 from engine.runtime.outlet import Outlet
 from engine.runtime.register import Register
 from engine.runtime.retry import Backoff
@@ -30,7 +31,7 @@ from engine.runtime.settling import Settling
 from engine.runtime.states import ChannelState, step
 from engine.runtime.versions import Unrunnable, Versions
 from engine.store.contract import Store
-from engine.store.records import MessageRow
+from engine.store.records import MergeRow, MessageRow
 from transforms.errors import ConfigurationError
 
 C = ChannelState
@@ -48,6 +49,7 @@ class Plant:
     events: Events
     world: World
     reactor: object
+    merges: Merges
 
 
 class Channel:
@@ -204,11 +206,19 @@ class Channel:
         self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool
     ) -> int:
         """Take charge of a message once more; its new id."""
+        return await (await self._ready()).replay(original, dispatch, digest, destinations, force)
+
+    async def undo(self, original: MessageRow, dispatch: Dispatch | Unrunnable, rows: Sequence[MergeRow]) -> int:
+        """Take back what a message merged; the id of the message that does it."""
+        return await (await self._ready()).undo(original, dispatch, rows)
+
+    async def _ready(self) -> Intake:
+        """The door of today's version, also where it does not listen."""
         if self.intake is None:
             self._opened = self.version.opened()
             await self._use()
         assert self.intake is not None
-        return await self.intake.replay(original, dispatch, digest, destinations, force)
+        return self.intake
 
     # -- versions and destinations
 
@@ -270,7 +280,7 @@ class Channel:
 
     def _new_distribution(self) -> Distribution:
         plant = self.plant
-        return Distribution(self.name, self.versions, plant.store, plant.settling, plant.events, plant.world.now)
+        return Distribution(self.name, self.versions, plant.store, plant.settling, plant.events, plant.world.now, plant.merges)
 
     async def _open_destination(self, destination: Destination) -> None:
         plant, connector = self.plant, destination.connector.declaration
@@ -280,7 +290,7 @@ class Channel:
             Backoff(destination.retry.first, destination.retry.longest, destination.retry.attempts),
             destination.on_dead_letter == "park", destination.on_unsure == "resend",
         )  # fmt: skip
-        register = Register(plant.store, scope, self._opened.channel.report_mode, plant.world.loop)
+        register = Register(plant.store, scope, self._opened.channel.report_mode, plant.world.loop, plant.merges)
         sending = await connector.open(self._surroundings(scope))
         delivering = Delivering(policy, sending, self.distribution.hands, plant.settling, register, plant.events, plant.world)
         outlet = Outlet(delivering, self.distribution, plant.settling, plant.store, plant.events, plant.world, self._opened.channel.window)

@@ -13,19 +13,22 @@ from datetime import datetime, timezone
 from channels.definition import Channel
 from channels.loading import Version
 from channels.routing import Route
-from engine.runtime.in_hand import Delivery
+from engine.runtime.in_hand import Delivery, Joining
 from engine.runtime.keys import patient_lane, search_keys
+from engine.runtime.merges import NOWHERE, Standing
 from engine.runtime.plan import Plan, broken, refused
 from engine.store.records import MessageStatus, SearchKeys
-from transforms.document import HL7, Document
+from transforms.document import FHIR_JSON, HL7, NO_ALIASES, Aliases, Document, Merge, Part
 from transforms.errors import MessageError
 from transforms.hl7.message import Message
 from transforms.hl7.readers import reader
+from transforms.mapping.merging import EVENTS, merges_of, prior_lanes, prior_path, told, undoing
 from transforms.pipeline import Filtered
 
 ENTRY = 6000  # bytes of memory that an entry of a bundle takes, about: measured
 
 LaneOf = Callable[[Message], str | None]
+Routed = Iterable[tuple[str, Document | Filtered]]
 
 
 class Dispatch:
@@ -41,18 +44,21 @@ class Dispatch:
         self._preferred = tuple(channel.identity.patient)
         self._counts = channel.unmapped != "ignore"
         self._lanes: dict[str, LaneOf | None] = {}
+        self._prior_lanes: dict[str, LaneOf | None] = {}  # of the patient who is merged into another
         for destination in channel.destinations:
             path = destination.lane or channel.lane
             self._lanes[destination.name] = reader(path) if path else None
+            prior = prior_path(path) if path else ""
+            self._prior_lanes[destination.name] = reader(prior) if prior else None
 
     @classmethod
     def of(cls, version: Version) -> Dispatch:
         """A version's, whose references are resolved."""
         return cls(version.route)
 
-    def read(self, content: bytes, received: float) -> Document:
-        """The message as the first rule sees it.  Raises MessageError."""
-        return self._route.document(content, datetime.fromtimestamp(received, timezone.utc))
+    def read(self, content: bytes, received: float, aliases: Aliases = NO_ALIASES) -> Document:
+        """The message as the first rule sees it, with the merges in force.  Raises MessageError."""
+        return self._route.document(content, datetime.fromtimestamp(received, timezone.utc), aliases)
 
     def plan(self, document: Document, only: Iterable[str] = ()) -> Plan:
         """What to do with it; never raises.  `only`: deliver to these destinations and no other."""
@@ -64,24 +70,69 @@ class Dispatch:
             routed = self._route(document)
             if isinstance(routed, Filtered):
                 return Plan(MessageStatus.FILTERED, keys=keys, origin=routed.origin, why=routed.rule)
-            return self._deliveries(routed.items(), message, keys, tuple(only))
+            if message is not None and keys.type[4:7] in EVENTS:
+                return self._merging(routed.items(), document, message, keys, tuple(only))
+            return self._deliveries(routed.items(), document, message, keys, tuple(only))
         except MessageError as error:
             return refused(error, keys)
         except Exception as error:  # whatever a message does to us, it is answered and kept
             return broken(error, keys)
 
-    def again(self, content: bytes, received: float, only: Iterable[str] = ()) -> Plan:
-        """The plan of a message read back from the store; never raises."""
+    def again(self, content: bytes, received: float, only: Iterable[str] = (), standing: Standing = NOWHERE) -> Plan:
+        """The plan of a message read back from the store, as of its standing; never raises."""
         try:
-            document = self.read(content, received)
+            document = self.read(content, received, standing.aliases)
         except MessageError as error:
             return refused(error)
         except Exception as error:
             return broken(error)
-        return self.plan(document, only)
+        return self._undoing(document, self.plan(document, only), standing.undone) if standing.undone else self.plan(document, only)
+
+    # -- merges
+
+    def _merging(self, routed: Routed, document: Document, message: Message, keys: SearchKeys, only: tuple[str, ...]) -> Plan:
+        """The plan of a message that may merge patients or visits: its deliveries take the lanes of all of them."""
+        merges = merges_of(message, document.context)
+        plan = self._deliveries(routed, document, message, keys, only)
+        if plan.status is None:
+            plan.merges = merges
+        self._join(plan, message, document)
+        return plan
+
+    def _join(self, plan: Plan, message: Message, document: Document) -> None:
+        """What is merged already takes the lanes all the same, if it is said again."""
+        said = [merge for merge, _ in told(message, document.context)]
+        by_map = prior_lanes(said, document.context.identity)
+        by_number = tuple(each.prior_lane for each in said if each.prior_lane)
+        for name, deliveries in plan.deliveries.items():
+            declared = self._prior_lanes[name]
+            for index, delivery in enumerate(deliveries):
+                if self._lanes[name] is not None:
+                    also = (declared(message) or "",) if declared is not None else ()
+                else:
+                    also = by_map if delivery.document.parts[0].lane else by_number
+                if any(lane and lane != delivery.lane for lane in also):
+                    deliveries[index] = Joining(delivery, tuple([lane for lane in also if lane and lane != delivery.lane]))
+
+    def _undoing(self, document: Document, plan: Plan, undone: tuple[Merge, ...]) -> Plan:
+        """The plan that takes merges back, where the plan of the merge message sent FHIR."""
+        body = undoing(undone, document.context.identity)
+        found = Plan(keys=plan.keys)
+        for name, deliveries in plan.deliveries.items():
+            if deliveries[0].document.media_type == FHIR_JSON:
+                first = deliveries[0]
+                lane = Part(lane=first.document.parts[0].lane)
+                also = tuple(dict.fromkeys(each for one in deliveries for each in (one.lane, *one.also) if each != first.lane))
+                made = Document(FHIR_JSON, body, document.context, (lane,))
+                found.deliveries[name] = [Joining(Delivery(name, 0, first.lane, made, weight=first.weight), also)]
+        if not found.deliveries:
+            found.status, found.why = MessageStatus.FILTERED, "no destination takes FHIR"
+        return found
+
+    # -- deliveries
 
     def _deliveries(
-        self, routed: Iterable[tuple[str, Document | Filtered]], message: Message | None, keys: SearchKeys, only: tuple[str, ...]
+        self, routed: Routed, came: Document, message: Message | None, keys: SearchKeys, only: tuple[str, ...]
     ) -> Plan:
         plan = Plan(keys=keys)
         filtered: Filtered | None = None
@@ -90,7 +141,7 @@ class Dispatch:
             if isinstance(document, Filtered):
                 filtered = filtered or document
             elif not only or name in only:
-                plan.deliveries[name] = self._parts(name, document, message)
+                plan.deliveries[name] = self._parts(name, document, message, came.context.aliases)
                 if len(document.notes) > len(plan.notes):
                     plan.notes = document.notes
                 if leftover is None or document.leftover is not leftover:
@@ -102,22 +153,25 @@ class Dispatch:
             plan.leftover = leftover
         return plan
 
-    def _parts(self, name: str, document: Document, message: Message | None) -> list[Delivery]:
+    def _parts(self, name: str, document: Document, message: Message | None, aliases: Aliases) -> list[Delivery]:
         parts, chosen = document.parts, self._lanes[name]
         lane = (chosen(message) or "") if chosen is not None and message is not None else None
         weight = _weight(document, message) // len(parts)
         if len(parts) == 1:
             part = parts[0]
-            return [Delivery(name, 0, self._lane(lane, part.lane, message), document, part.hold, weight)]
+            return [Delivery(name, 0, self._lane(lane, part.lane, message, aliases), document, part.hold, weight)]
         return [
-            Delivery(name, index, self._lane(lane, part.lane, message), replace(document, parts=(part,)), part.hold, weight)
+            Delivery(name, index, self._lane(lane, part.lane, message, aliases), replace(document, parts=(part,)), part.hold, weight)
             for index, part in enumerate(parts)
         ]
 
-    def _lane(self, declared: str | None, part: str, message: Message | None) -> str:
+    def _lane(self, declared: str | None, part: str, message: Message | None, aliases: Aliases) -> str:
         if declared is not None:
             return declared
-        return part or (patient_lane(message, self._preferred) if message is not None else "")
+        if part or message is None:
+            return part
+        lane = patient_lane(message, self._preferred)
+        return aliases.lane(lane) if aliases else lane
 
 
 def _weight(document: Document, message: Message | None) -> int:

@@ -14,6 +14,7 @@ from engine.events import Failed as MessageFailed
 from engine.runtime.backlog import Unsettled
 from engine.runtime.dispatch import Dispatch
 from engine.runtime.in_hand import Delivery, Hands, InHand, closed
+from engine.runtime.merges import Merges
 from engine.runtime.outlet import Outlet
 from engine.runtime.plan import Plan
 from engine.runtime.settling import Settling
@@ -25,11 +26,14 @@ from engine.store.records import DeliveryRow, DeliveryStatus, MessageRow, Messag
 class Distribution:
     """A channel's messages in hand, and the destinations that are open."""
 
-    def __init__(self, name: str, versions: Versions, store: Store, settling: Settling, events: Events, now: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, versions: Versions, store: Store, settling: Settling, events: Events, now: Callable[[], float], merges: Merges
+    ) -> None:
         self.name, self.hands = name, Hands()
         self.outlets: dict[str, Outlet] = {}
         self.open = False  # until then, newcomers are left to the store
         self._versions, self._store, self._settling, self._events, self._now = versions, store, settling, events, now
+        self.standing = merges.standing
 
     def hand_out(self, hand: InHand, plan: Plan) -> InHand | None:
         """Give a newcomer to its destinations.  Called in the order of ids.
@@ -98,7 +102,8 @@ class Distribution:
                 rows.setdefault(id, []).extend(written)
         runs = {digest: await self.load(digest) for digest in {message.version for message in messages}}
         return [
-            Unsettled(message, rows.get(message.id, ()), runs[message.version], await self.first_received(message)) for message in messages
+            Unsettled(message, rows.get(message.id, ()), runs[message.version], await self.first_received(message), self.standing(message.id))
+            for message in messages
         ]
 
     async def first_received(self, message: MessageRow) -> float:

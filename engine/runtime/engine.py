@@ -14,10 +14,12 @@ from channels.loading import Loading, Version
 from engine.events import Events, Fault
 from engine.runtime.channel import GRACE, Channel, Plant
 from engine.runtime.delivery import World
+from engine.runtime.merges import Merges
 from engine.runtime.outlet import Outlet
 from engine.runtime.replay import Under, found, replay
 from engine.runtime.settling import Settling, StoreWatch
 from engine.runtime.states import ACTIONABLE, ChannelState
+from engine.runtime.undoing import MergeView, Undone, listed, undo
 from engine.runtime.views import ChannelView, Health, Replayed, channel_view
 from engine.store.contract import Store
 from engine.store.records import DeliveryRow, Query
@@ -38,7 +40,8 @@ class Engine:
         self.store, self.events = store, events
         self._load, self._loop = load, world.loop
         self.watch = StoreWatch(events, world.now)
-        self._plant = Plant(store, Settling(store, self.watch, events, world.loop), events, world, reactor)
+        self.merges = Merges(world.loop)
+        self._plant = Plant(store, Settling(store, self.watch, events, world.loop), events, world, reactor, self.merges)
         self._channels: dict[str, Channel] = {}
         self.problems: tuple[Problem, ...] = ()  # of the files as they were loaded last
         self._turn = asyncio.Lock()
@@ -51,6 +54,7 @@ class Engine:
 
     async def start(self) -> Loading:
         """Deploy and start every channel that checks.  Returns what loading gave."""
+        self.merges.load(await self.store.merges())
         loading = await self.reload()
         self._started = True
         return loading
@@ -187,6 +191,17 @@ class Engine:
                 channel.version.channel.destination(name)
             replayed.append(await replay(channel, message, under=under, destinations=tuple(destinations), force=force, dry_run=dry_run))
         return replayed
+
+    async def merged(self) -> list[MergeView]:
+        """All merges, newest first, those that were taken back too."""
+        return await listed(self.store, self.merges.rows)
+
+    async def undo_merge(self, message_id: int, *, dry_run: bool = False) -> Undone:
+        """Take back what a message merged, or say what would be sent.  Raises Unknown."""
+        message = await self.store.message(message_id)
+        if message is None or all(row.undone for row in self.merges.of(message_id)):
+            raise Unknown(f"message {message_id} merged nothing that is in force")
+        return await undo(self.channel(message.channel), message, self.merges, dry_run)
 
     async def retry(self, message_id: int, destination: str = "", part: int | None = None, *, force: bool = False) -> list[DeliveryRow]:
         """Send dead letters, unsure and held deliveries of a message again.  Returns what they were.  `force`: held ones as they are."""

@@ -36,6 +36,7 @@ class Delivery:
         "tried", "weight", "written",
     )  # fmt: skip
     hand: InHand
+    also: tuple[str, ...] = ()  # lanes it takes besides its own
 
     def __init__(self, destination: str, part: int, lane: str, document: Document, hold: str = "", weight: int = 0) -> None:
         self.weight = weight
@@ -62,6 +63,16 @@ class Delivery:
             self.hand.id, self.destination, self.part, self.lane, status, self.attempts, self.next_try, code or result.code,
             reason or result.reason, result.response, result.sent, now,
         )  # fmt: skip
+
+
+class Joining(Delivery):
+    """A delivery that takes several lanes (rule 8: a merge takes both patients')."""
+
+    __slots__ = ("also",)
+
+    def __init__(self, delivery: Delivery, also: tuple[str, ...]) -> None:
+        super().__init__(delivery.destination, delivery.part, delivery.lane, delivery.document, delivery.hold, delivery.weight)
+        self.also = also
 
 
 class InHand:

@@ -10,6 +10,8 @@ later, where deliveries have to be waited for.
 from __future__ import annotations
 
 from asyncio import CancelledError, Future, sleep
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,11 +23,12 @@ from engine.runtime.dispatch import Dispatch
 from engine.runtime.first_attempts import NOT_DELIVERED, FirstAttempts
 from engine.runtime.in_hand import InHand
 from engine.runtime.keys import duplicate_key
+from engine.runtime.merges import Standing
 from engine.runtime.plan import Plan, broken, refused
 from engine.runtime.versions import Unrunnable
 from engine.store.contract import StoreUnavailable
-from engine.store.records import Answer, Arrival, MessageRow, MessageStatus, SearchKeys, Settlement
-from transforms.document import HL7, Document
+from engine.store.records import Answer, Arrival, MergeRow, MessageRow, MessageStatus, SearchKeys, Settlement, Stored
+from transforms.document import HL7, Document, Merge
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.batch import is_batch
 from transforms.hl7.header import peek
@@ -48,7 +51,7 @@ class Intake:
 
     def __init__(self, channel: Channel, dispatch: Dispatch, digest: str, answering: Answering, plant: Plant) -> None:
         self._channel, self._dispatch, self._digest, self._answering = channel, dispatch, digest, answering
-        self._store, self._settling, self._events = plant.store, plant.settling, plant.events
+        self._store, self._settling, self._events, self._merges = plant.store, plant.settling, plant.events, plant.merges
         self._loop, self._now = plant.world.loop, plant.world.now
         declared = dispatch.channel
         self.name, self._when = declared.channel, declared.acknowledge
@@ -81,21 +84,29 @@ class Intake:
 
     async def _receive(self, raw: RawMessage) -> tuple[int, Answer, Future[Response] | None]:
         """The message's id, what its sender is told now, and what later."""
-        content = raw.content
+        content, merges = raw.content, self._merges
         read = self._read(raw)
+        merging = merges.concerns(read)
+        if merging or merges.busy:
+            await merges.enter(merging)
+            read = self._read(raw)
         control_id = self._control_id(read, content)
         key = duplicate_key(self.name, control_id, content) if self._window and not raw.problem else b""
         arrival = Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id, key)
-        storing = self._store.receive(arrival)
-        plan = read if isinstance(read, Plan) else None if self._when == "when_stored" else self._dispatch.plan(read)
-        stored = await storing
+        if merging:
+            stored, plan = await self._merge(arrival, read)
+        else:
+            storing = self._store.receive(arrival)
+            plan = read if isinstance(read, Plan) else None if self._when == "when_stored" else self._dispatch.plan(read)
+            stored = await storing
         if self._settling.watch.failing_since:
             self._settling.watch.worked()
         if stored.duplicate:
             first = await self._store.message(stored.id)
             if first is not None and raw.received - first.received <= self._window:
                 return stored.id, *await self._same_again(first, raw)
-            stored = await self._store.receive(Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id))
+            stored = await self._store.receive(replace(arrival, duplicate_key=b""))
+            merges.add(stored.id, arrival.merges)
         self._events.tell(Received(self.name, stored.id, len(content), self._now() - raw.received))
         hand = InHand(stored.id, control_id, raw.received, len(content))
         try:
@@ -110,6 +121,18 @@ class Intake:
             self._events.tell(Fault(f"dispatch {self.name}", type(error).__name__))
             return stored.id, self._transformed(hand, broken(error), content), None
 
+    async def _merge(self, arrival: Arrival, read: Document | Plan) -> tuple[Stored, Plan | None]:
+        """Store a message that may merge something, in one transaction with that; others are read when it is durable."""
+        try:
+            plan = self._dispatch.plan(read) if isinstance(read, Document) else read
+            arrival.merges = plan.merges
+            stored = await self._store.receive(arrival)
+            if not stored.duplicate:
+                self._merges.add(stored.id, plan.merges)
+            return stored, None if self._when == "when_stored" and isinstance(read, Document) else plan
+        finally:
+            self._merges.leave()
+
     def _control_id(self, read: Document | Plan, content: bytes) -> str:
         """MSH-10, as far as it can be made out."""
         if isinstance(read, Document) and read.media_type == HL7:
@@ -121,7 +144,7 @@ class Intake:
         try:
             if raw.problem:
                 raise PROBLEMS[raw.problem]
-            return self._dispatch.read(raw.content, raw.received)
+            return self._dispatch.read(raw.content, raw.received, self._merges.now.aliases)
         except MessageError as error:
             return refused(error, SearchKeys(control_id=peek(raw.content).control_id))
         except Exception as error:
@@ -223,7 +246,7 @@ class Intake:
     async def _made_again(self, first: MessageRow, raw: RawMessage) -> Answer:
         """The answer to a message that was stored when the engine stopped, and never answered."""
         dispatch = await self._channel.versions.load(first.version)
-        plan = dispatch.again(first.content, await self._channel.distribution.first_received(first))
+        plan = dispatch.again(first.content, await self._channel.distribution.first_received(first), (), self._merges.standing(first.id))
         error = plan.error
         if error is None and self._when == "when_delivered" and first.status not in OVER and _to_send(plan):
             error = NOT_DELIVERED
@@ -241,13 +264,33 @@ class Intake:
         self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool
     ) -> int:
         """Take charge of a message once more, for some or all of its destinations.  Returns its new id."""
-        root = original.replay_of or original.id
-        arrival = Arrival(
-            self.name, digest, original.content, self._now(), control_id=original.control_id, replay_of=root,
-            destinations=destinations, force=force,
-        )  # fmt: skip
-        plan = dispatch.again(original.content, await self._channel.distribution.first_received(original), destinations)
-        stored = await self._store.receive(arrival)
+        return await self._again(original, dispatch, digest, destinations, force)
+
+    async def undo(self, original: MessageRow, dispatch: Dispatch | Unrunnable, rows: Sequence[MergeRow]) -> int:
+        """Take back what a message merged, for all its destinations that take FHIR.  Returns the id of the message that does it."""
+        undone = tuple([row.merge for row in rows])
+        return await self._again(original, dispatch, original.version, original.destinations, True, undone)
+
+    async def _again(
+        self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool,
+        undone: tuple[Merge, ...] = (),
+    ) -> int:  # fmt: skip
+        root, merges, received = original.replay_of or original.id, self._merges, await self._channel.distribution.first_received(original)
+        await merges.enter(True)
+        try:
+            standing = Standing(merges.now.aliases, undone) if undone else merges.now
+            plan = dispatch.again(original.content, received, destinations, standing)
+            arrival = Arrival(
+                self.name, digest, original.content, self._now(), control_id=original.control_id, replay_of=root,
+                destinations=destinations, force=force, merges=() if undone else plan.merges, undoes=original.id if undone else 0,
+            )  # fmt: skip
+            stored = await self._store.receive(arrival)
+            if undone:
+                merges.undo(stored.id, original.id)
+            else:
+                merges.add(stored.id, plan.merges)
+        finally:
+            merges.leave()
         hand = InHand(stored.id, original.control_id, arrival.received, len(original.content), force, root)
         hand.unsaid = False
         self._events.tell(Received(self.name, stored.id, hand.size, self._now() - arrival.received))

@@ -2,6 +2,9 @@
 
 A lane has at most one delivery under way.  No I/O, no clock: whoever sends asks for the `next` lane, and says when it is
 done with it.
+
+A merge of two patients takes the lanes of both (rule 8): it stands in its own and keeps a place in the other, is sent when it is
+the first of both, and what comes behind it in either waits until it is over.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from asyncio import Task, TimerHandle
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from engine.runtime.in_hand import Delivery
 
@@ -23,9 +27,28 @@ class Lane:
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.queue: deque[Delivery] = deque()
+        self.queue: deque[Any] = deque()  # deliveries, and places of such as take several lanes
         self.task: Task[None] | None = None
         self.timer: TimerHandle | None = None
+
+
+class Place:
+    """What a delivery that takes several lanes keeps in those that are not its own."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+
+class _Join:
+    """A delivery that takes several lanes: its places by lane, in how many lanes it is not the first, whether its own lane is ready."""
+
+    __slots__ = ("behind", "own", "places", "ready")
+
+    def __init__(self, own: Lane) -> None:
+        self.own, self.places = own, dict[Lane, Place]()
+        self.behind, self.ready = 0, False
 
 
 class Lanes:
@@ -34,6 +57,7 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
         self._ready: deque[Lane] = deque()
+        self._joins: dict[Delivery, _Join] = {}
         self.count = 0  # deliveries held
         self.weight = 0  # bytes of memory they take, about
 
@@ -55,6 +79,8 @@ class Lanes:
         lane.queue.append(delivery)
         self.count += 1
         self.weight += delivery.weight
+        if delivery.also:
+            self._join(delivery, lane)
         return new
 
     def again(self, lane: Lane) -> None:
@@ -63,31 +89,91 @@ class Lanes:
 
     def next(self) -> Lane | None:
         """The lane that has been ready longest, now busy; None if none is."""
-        return self._ready.popleft() if self._ready else None
+        while self._ready:
+            lane = self._ready.popleft()
+            if not self._joins or self._may_go(lane):
+                return lane
+        return None
 
     def done(self, lane: Lane) -> None:
         """The first of a busy lane is over: the next may go."""
         delivery = lane.queue.popleft()
         self.count -= 1
         self.weight -= delivery.weight
-        if lane.queue:
-            self._ready.append(lane)
-        else:
-            del self._lanes[lane.key]
+        if delivery.also:
+            self._part(delivery)
+        self._advance(lane)
 
     def clear(self, lane: Lane) -> list[Delivery]:
         """Let go of a busy lane and of everything it holds."""
-        held = list(lane.queue)
-        lane.queue.clear()
-        self.count -= len(held)
-        self.weight -= sum(delivery.weight for delivery in held)
-        del self._lanes[lane.key]
-        return held
+        return self._let_go(lane, 0)
 
     def cut(self, lane: Lane) -> list[Delivery]:
         """Let go of everything in a lane but its first."""
-        first, *others = lane.queue
-        lane.queue = deque((first,))
-        self.count -= len(others)
-        self.weight -= sum(delivery.weight for delivery in others)
-        return others
+        return self._let_go(lane, 1)
+
+    def _let_go(self, lane: Lane, kept: int) -> list[Delivery]:
+        others = list(lane.queue)[kept:]
+        lane.queue = deque(list(lane.queue)[:kept])
+        held = [each for each in others if type(each) is not Place]
+        self.count -= len(held)
+        self.weight -= sum(delivery.weight for delivery in held)
+        if not lane.queue:
+            del self._lanes[lane.key]
+        for each in others:
+            if type(each) is Place:
+                self._wait_no_more(lane, each)
+            elif each.also:
+                self._part(each)
+        return held
+
+    def _advance(self, lane: Lane) -> None:
+        """The first of a lane is gone."""
+        if not lane.queue:
+            del self._lanes[lane.key]
+        elif type(lane.queue[0]) is Place:
+            self._reach(lane.queue[0])
+        else:
+            self._ready.append(lane)
+
+    # -- deliveries that take several lanes
+
+    def _join(self, delivery: Delivery, own: Lane) -> None:
+        join = self._joins[delivery] = _Join(own)
+        for key in dict.fromkeys(delivery.also):
+            if key == own.key:
+                continue
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = Lane(key)
+            join.behind += bool(lane.queue)
+            join.places[lane] = place = Place(delivery)
+            lane.queue.append(place)
+
+    def _may_go(self, lane: Lane) -> bool:
+        join = self._joins.get(lane.queue[0])
+        if join is None or not join.behind:
+            return True
+        join.ready = True
+        return False
+
+    def _reach(self, place: Place) -> None:
+        """A place has come to the front of its lane, which waits now."""
+        join = self._joins[place.delivery]
+        join.behind -= 1
+        if not join.behind and join.ready:
+            join.ready = False
+            self._ready.append(join.own)
+
+    def _wait_no_more(self, lane: Lane, place: Place) -> None:
+        """A lane was let go of, with the place in it: what was in it waits for a person, or for its time, and the delivery does not."""
+        del self._joins[place.delivery].places[lane]
+        self._reach(place)
+
+    def _part(self, delivery: Delivery) -> None:
+        """A delivery is over, or leaves memory: its places go."""
+        for lane, place in self._joins.pop(delivery).places.items():
+            first = lane.queue[0] is place
+            lane.queue.remove(place)
+            if first:
+                self._advance(lane)

@@ -17,6 +17,7 @@ from engine.runtime.delivery import Delivering, World
 from engine.runtime.dispatch import Dispatch
 from engine.runtime.in_hand import FORCED, RELEASED, Delivery, Hands, InHand, closed
 from engine.runtime.lanes import Lane
+from engine.runtime.merges import Standing
 from engine.runtime.parking import Parking
 from engine.runtime.plan import Plan
 from engine.runtime.settling import Settling
@@ -37,6 +38,7 @@ class Home(Protocol):
     async def unsettled(self, after: int, limit: int) -> Sequence[Unsettled]: ...
     async def load(self, digest: str) -> Dispatch | Unrunnable: ...
     async def first_received(self, message: MessageRow) -> float: ...
+    def standing(self, message_id: int) -> Standing: ...
     def take_up(self, unsettled: Unsettled, plan: Plan) -> InHand | None: ...  # a message none of the destinations has in hand
 
 
@@ -131,7 +133,8 @@ class Outlet:
     async def _bring(self, row: DeliveryRow, message: MessageRow) -> Delivery | None:
         """A delivery of a parked lane, made again."""
         dispatch = await self._home.load(message.version)
-        plan = dispatch.again(message.content, await self._home.first_received(message), message.destinations)
+        received, standing = await self._home.first_received(message), self._home.standing(message.id)
+        plan = dispatch.again(message.content, received, message.destinations, standing)
         delivery = next((one for one in plan.deliveries.get(self.name, ()) if one.part == row.part), None)
         rows = await self._store.deliveries(message.id)
         hand = self._hands.by_id.get(message.id)

@@ -101,12 +101,13 @@ class Parking:
 
     def over(self, delivery: Delivery) -> None:
         """A delivery is over and durable: if its lane waited for it, or for memory to be empty, it may go on."""
-        parked = self._parked.get(delivery.lane)
-        if parked is None:
-            return
-        if delivery.status is not D.DEAD_LETTER or not self._delivering.policy.park:
-            parked.blockers.discard((delivery.hand.id, delivery.part))
-        self._go_on(delivery.lane, parked)
+        for lane in (delivery.lane, *delivery.also):
+            parked = self._parked.get(lane)
+            if parked is None:
+                continue
+            if delivery.status is not D.DEAD_LETTER or not self._delivering.policy.park:
+                parked.blockers.discard((delivery.hand.id, delivery.part))
+            self._go_on(lane, parked)
 
     def release(self, lane: str, message_id: int, part: int) -> None:
         """A person decided about what blocked the lane: what waits there is read back when nothing else blocks it."""

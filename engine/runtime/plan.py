@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.runtime.in_hand import Delivery
 from engine.store.records import Answer, MessageStatus, SearchKeys, Settlement
-from transforms.document import Note
+from transforms.document import Merge, Note
 from transforms.errors import ErrorCode, MessageError
 
 
@@ -26,6 +26,7 @@ class Plan:
     error: MessageError | None = None
     origin: str = ""  # `file:line` of the rule or step
     why: str = ""
+    merges: tuple[Merge, ...] = ()  # in force for the messages after this one
 
     def settlement(self, message_id: int, answer: Answer | None) -> Settlement:
         """What is written of a message that ends here."""

@@ -7,13 +7,16 @@ decided at the same time, whatever lanes they come by: the second waits until th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from channels.message import Outcome, Verdict
 from engine.runtime.in_hand import Delivery
+from engine.runtime.merges import Merges
 from engine.store.contract import Store
 from engine.store.records import RegisterRow
-from transforms.document import Document, Note
+from transforms.document import Document, Note, ReportFact
 from transforms.fhir.register import Decision, ReportMode, Row, apply, decide
 
 
@@ -38,10 +41,12 @@ class Admission:
 class Register:
     """The register of one destination."""
 
-    def __init__(self, store: Store, scope: str, mode: ReportMode, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, store: Store, scope: str, mode: ReportMode, loop: asyncio.AbstractEventLoop, merges: Merges | None = None
+    ) -> None:
         self.scope = scope  # under which name its rows are kept
         self.mode = mode
-        self._store, self._loop = store, loop
+        self._store, self._loop, self._merges = store, loop, merges
         self._busy: dict[str, asyncio.Future[None]] = {}
 
     async def admit(self, delivery: Delivery) -> Admission:
@@ -54,6 +59,9 @@ class Register:
         try:
             known = await self._store.register(self.scope, keys) if keys else {}
             decision = decide(part.facts, known, self.mode, order=hand.order, force=hand.force, as_it_is=delivery.forced)
+            if decision.hold == "identity_conflict" and self._merges is not None and self._merges.rows:
+                facts, known = self._united(part.facts, known, document.context.identity.secret)
+                decision = decide(facts, known, self.mode, order=hand.order, force=hand.force, as_it_is=delivery.forced)
             if decision.hold:
                 admission.outcome = Outcome(Verdict.HELD, decision.hold, decision.reason)
             elif not decision.send:
@@ -65,6 +73,15 @@ class Register:
             admission.release()
             raise
         return admission
+
+    def _united(
+        self, facts: Iterable[ReportFact], known: Mapping[str, RegisterRow], secret: str
+    ) -> tuple[list[ReportFact], dict[str, RegisterRow]]:
+        """The same with one name for patients that were merged (rule 8)."""
+        assert self._merges is not None
+        family = partial(self._merges.family, secret)
+        rows = {key: replace(row, patient=family(row.patient)) for key, row in known.items()}
+        return [replace(fact, patient=family(fact.patient)) for fact in facts], rows
 
     async def _take(self, keys: tuple[str, ...]) -> None:
         """All of the keys at once: nobody ever holds some and waits for others."""

@@ -45,8 +45,9 @@ async def replay(
     kept = await channel.plant.store.version(digest)
     released = kept.release if kept is not None and kept.release != flue.__version__ else ""
     if dry_run:
-        plan = dispatch.again(original.content, await channel.distribution.first_received(original), destinations)
-        return Replayed(original.id, 0, plan.status.value if plan.status else "", _why(plan), tuple(_outputs(plan)), released)
+        received = await channel.distribution.first_received(original)
+        plan = dispatch.again(original.content, received, destinations, channel.plant.merges.now)
+        return Replayed(original.id, 0, plan.status.value if plan.status else "", _why(plan), tuple(outputs(plan)), released)
     id = await channel.replay(original, dispatch, digest, destinations, force)
     return Replayed(original.id, id, released=released)
 
@@ -57,7 +58,8 @@ def _why(plan: Plan) -> str:
     return f"{plan.error.place}: {plan.error.why}" + (f" ({plan.error.origin})" if plan.error.origin else "")
 
 
-def _outputs(plan: Plan) -> Iterable[Output]:
+def outputs(plan: Plan) -> Iterable[Output]:
+    """The documents of a plan, as they would leave."""
     for name, deliveries in plan.deliveries.items():
         for delivery in deliveries:
             yield Output(name, delivery.part, delivery.lane, delivery.document.media_type, content(delivery), delivery.hold)

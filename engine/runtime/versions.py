@@ -13,6 +13,7 @@ from pathlib import Path
 import flue
 from channels.loading import Version, from_files
 from engine.runtime.dispatch import Dispatch
+from engine.runtime.merges import NOWHERE, Standing
 from engine.runtime.plan import Plan, refused
 from engine.store.contract import Store
 from engine.store.records import ChannelVersion
@@ -27,7 +28,7 @@ class Unrunnable:
     def __init__(self, why: str) -> None:
         self._why = why
 
-    def again(self, content: bytes, received: float, only: Iterable[str] = ()) -> Plan:
+    def again(self, content: bytes, received: float, only: Iterable[str] = (), standing: Standing = NOWHERE) -> Plan:
         """The error."""
         return refused(MessageError(ErrorCode.INTERNAL, "MSH", self._why, origin="engine"))
 

@@ -27,17 +27,22 @@ EVENTS = PATIENTS | VISITS
 FIELDS = 20  # of PV1 that are looked at
 
 
-def merges_of(message: Message, context: Context) -> tuple[Merge, ...]:
-    """What a message merges that is not merged yet.  MessageError (DUPLICATE_KEY) where that cannot be."""
+def told(message: Message, context: Context) -> list[tuple[Merge, str]]:
+    """What a message says that it merges, each with its place."""
     header = message.header
     event = message.get("MSH-9.2") or message.get("EVN-1") or ""
-    if event not in EVENTS:
-        return ()
+    if event not in EVENTS or message.first("MRG") is None:
+        return []
     sender = (message.get("MSH-3.1") or "", message.get("MSH-4.1") or "")
     version = header[12].partition(message.delimiters.component)[0] if len(header) > 12 else ""
     reading = Reading(message.delimiters, context, MapOptions(), sender=sender, version=version, codec=message.encoding)
+    return list(_said(message, event, reading))
+
+
+def merges_of(message: Message, context: Context) -> tuple[Merge, ...]:
+    """What a message merges that is not merged yet.  MessageError (DUPLICATE_KEY) where that cannot be."""
     found: list[Merge] = []
-    for merge, place in _said(message, event, reading):
+    for merge, place in told(message, context):
         known = after(context.aliases, found)
         prior, survivor = known.survivor(merge.kind, merge.prior), known.survivor(merge.kind, merge.survivor)
         if prior == survivor and prior != merge.prior:
