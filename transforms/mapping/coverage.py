@@ -160,7 +160,7 @@ class Coverage:
             same = coded is not None and str(coded.code).lower() == row.target.lower()
             return same and (not coded.system and _REQUIRED.match(row.system) is not None or coded.system == row.system)
         used = [each for make in found.makes for each in segment_maps_of(make, self.segments)]
-        return any(row.target in followed(each.follows) for each in used)
+        return row.target == EVERY_BUNDLE or any(row.target in followed(each.follows) for each in used)
 
     def _elsewhere(self, name: str, row: Row) -> bool:
         """Whether another map's tests prove it."""
@@ -190,14 +190,18 @@ class Coverage:
         return self._proofs[found.name]
 
 
+EVERY_BUNDLE = "MSH[Bundle]"
+"""What every Bundle says of its message is nobody's make: the conversion does it (its rows count among the segments')."""
 EMPTY_MAPS = ("DischargedToLocation", "SecurityLabelHandlingInstructions", "SpecimenSourceTypeModifier", "MessageStructure")
 """Maps of the guide without a row."""
 
 
 def _spread(said: Waived, own: tuple[str, ...], known: Mapping[str, object]) -> Iterator[_Waiver]:
-    """A waiver for each map of the guide it is about: `PRT[Device] PRT-4 type*`, `PRT-4`, `PRT[Device]`."""
+    """A waiver for each map of the guide it is about: `PRT[Device] PRT-4 type*`, `PRT-4`, `PRT[Device]`, `* PRT-4` for all of them."""
     first, _, rest = said.row.partition(" ")
-    if first in known or "[" in first:
+    if first == "*":
+        names, pattern = tuple(known), rest
+    elif first in known or "[" in first:
         names, pattern = (first,), rest
     else:
         names, pattern = own, said.row

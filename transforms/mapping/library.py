@@ -214,7 +214,7 @@ def _unknown_makes(base: MessageMap, change: MessageMap) -> Iterator[Problem]:
 
 def _merged(base: Definition, change: Definition) -> Definition:
     if isinstance(base, SegmentMap) and isinstance(change, SegmentMap):
-        return replace(change, segment=base.segment, type=base.type, rules=_replaced(base.rules, change.rules), tests=(*base.tests, *change.tests))
+        return replace(change, segment=base.segment, type=base.type, rules=_replaced(base.rules, change.rules), tests=(*base.tests, *change.tests), follows=change.follows or base.follows)
     if isinstance(base, MessageMap) and isinstance(change, MessageMap):
         return replace(
             change,
