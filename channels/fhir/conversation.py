@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channels.fhir import answer, plan
-from channels.fhir.answer import Failure, Made, Reply
+from channels.fhir.answer import Made
 from channels.fhir.owned import Owned, inlined
 from channels.fhir.plan import Content, Entry, Shared
 from channels.fhir.references import References
+from channels.http.answer import HELD, Failure, Reply, retry_after
 from channels.message import Outcome, Verdict
 from transforms.fhir.serialization import dumps
 
@@ -322,7 +323,7 @@ class Conversation:
         """The one resource that a criterion finds."""
         found = [each for each in (yield from self._search(shared.key)) if each.get("resourceType") == shared.type_name]
         if len(found) > 1:
-            raise Stop(Outcome(Verdict.HELD, "412", answer.HELD[412]))
+            raise Stop(Outcome(Verdict.HELD, "412", HELD[412]))
         return found[0] if found else None
 
     def _find(self, owned: Owned, more: Sequence[str] = ()) -> Asks:
@@ -393,7 +394,7 @@ class Conversation:
             reason,
             reply.body,
             b"\n".join(self._sent),
-            answer.retry_after(reply.headers, reply.received),
+            retry_after(reply.headers, reply.received),
             self._learned,
         )
 

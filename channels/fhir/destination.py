@@ -7,31 +7,27 @@ at a time across all lanes, a memory of references.  What bytes mean is decided 
 from __future__ import annotations
 
 import asyncio
-import ssl
-import time
 from asyncio import Future
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import aiohttp
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 from yarl import URL
 
 from channels import faults
 from channels.connector import Surroundings
-from channels.fhir.answer import Failure, Reply
 from channels.fhir.conversation import Claim, Conversation, Request, Settings
 from channels.fhir.references import References
+from channels.http.answer import Failure, Reply
+from channels.http.authorization import Authorization
+from channels.http.client import Client, unwatched
 from channels.message import Outcome, Outgoing, Verdict
-from channels.tls import Reloading, Tls, reloading_context
+from channels.tls import Tls
 from transforms.component import destination, option
 from transforms.declaration.quantities import Duration
 
 JSON = "application/fhir+json"
-LARGEST_ANSWER = 64 * 2**20
-"""Bytes of an answer that are read; what is longer is not believed."""
 IDENTIFIERS = "/result-key"
 """What follows the site's identity base in the identifier system of our own ids; maps write it too."""
 
@@ -55,7 +51,8 @@ class FhirDestination:
     max_conditional: int = option("Most conditional entries in one transaction; what is more is created ahead of it.", default=8, ge=0)
     max_entries: int = option("Most entries in one transaction; larger ones are split by report. 0: no limit.", default=50, ge=0)
     timeout: Duration = option("How long an answer may take.", default=30.0, gt=0)
-    headers: dict[str, str] = option("Headers for every request, such as Authorization: '${secret:repository_token}'.", default={})
+    headers: dict[str, str] = option("Headers for every request.", default={})
+    authorization: Authorization = option("Who we are to the server.", default=Authorization())
     tls: Tls = option("Certificates: whom to trust, and who we are.", default=Tls())
     in_flight: int = option("How many lanes may be sending at once.", default=16, ge=1, le=256)
 
@@ -72,13 +69,12 @@ class FhirSending:
     def __init__(self, declaration: FhirDestination, surroundings: Surroundings) -> None:
         self._declared, self._loop, self._recall = declaration, surroundings.loop, surroundings.recall
         self._base, self._root = declaration.url, URL(declaration.url, encoded=True)
-        self._tls = _credentials(declaration, surroundings.folder)
+        tls = declaration.tls if declaration.url.startswith("https://") else None
+        self._client = Client(surroundings.loop, surroundings.folder, declaration.timeout, tls, declaration.authorization)
         self._references = References()
         self._claims: dict[str, Future[None]] = {}
-        self._session: aiohttp.ClientSession | None = None
         self._settings: dict[str, Settings] = {}
         self._headers = {"Content-Type": JSON, "Accept": JSON, "Prefer": "return=minimal", **declaration.headers}
-        self.requests = 0  # for whoever counts
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """One attempt.  Whatever a receiver does becomes an Outcome."""
@@ -108,13 +104,16 @@ class FhirSending:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     def reload(self) -> None:
         """Read certificates again, for connections to come."""
-        if self._tls is not None:
-            self._tls.reload()
+        self._client.reload()
+
+    @property
+    def requests(self) -> int:
+        """How many were made, for whoever counts."""
+        return self._client.requests
 
     def _settings_for(self, base: str) -> Settings:
         found = self._settings.get(base)
@@ -148,80 +147,10 @@ class FhirSending:
 
     async def _request(self, request: Request) -> Reply | Failure:
         """Send, and read the answer; what goes wrong with the connection is a Failure."""
-        if request.last:
-            faults.reach("before_send")
-        try:
-            try:
-                return await self._exchange(request)
-            except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-                return await self._exchange(
-                    request
-                )  # servers close idle connections just when they are used again; sending twice does no harm
-        except (OSError, aiohttp.ClientError, TimeoutError) as error:
-            return _failure(error)
-
-    async def _exchange(self, request: Request) -> Reply | Failure:
-        self.requests += 1
-        async with self._connected().request(
+        return await self._client.send(
             request.method,
             URL(f"{self._base}/{request.path}", encoded=True) if request.path else self._root,
-            data=request.body or None,
-            headers={**self._headers, **request.headers} if request.headers else self._headers,
-            allow_redirects=False,
-            **self._secured(),
-        ) as response:
-            if request.last:
-                faults.reach("after_send")
-                faults.reach("before_response")
-            body = await _body(response)
-            if request.last:
-                faults.reach("after_response")
-            if body is None:
-                return Failure("answer_too_long", "the receiver's answer does not end")
-            return Reply(response.status, response.headers, body, time.time())
-
-    def _connected(self) -> aiohttp.ClientSession:
-        """The session, made on the running loop when first used."""
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60, loop=self._loop)
-            timeout = aiohttp.ClientTimeout(total=self._declared.timeout, sock_connect=min(10.0, self._declared.timeout))
-            self._session = aiohttp.ClientSession(
-                connector=connector, timeout=timeout, loop=self._loop, cookie_jar=aiohttp.DummyCookieJar()
-            )
-        return self._session
-
-    def _secured(self) -> dict[str, Any]:
-        if self._tls is None:
-            return {}
-        return {"ssl": self._tls.current(), "server_hostname": self._declared.tls.server_name or None}
-
-
-def _credentials(declaration: FhirDestination, folder: Path) -> Reloading[ssl.SSLContext] | None:
-    return reloading_context(declaration.tls, folder) if declaration.url.startswith("https://") else None
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes | None:
-    """The answer's content; None where it is longer than anything a server has to say."""
-    if response.content_length is not None:
-        return await response.read() if response.content_length <= LARGEST_ANSWER else None
-    found = bytearray()
-    async for chunk in response.content.iter_any():
-        found += chunk
-        if len(found) > LARGEST_ANSWER:
-            return None
-    return bytes(found)
-
-
-def _failure(error: BaseException) -> Failure:
-    """What went wrong with a connection, in our words."""
-    if isinstance(error, TimeoutError):
-        return Failure("timeout", "no answer came in time")
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        return Failure("tls", "no trusted connection could be made")
-    if isinstance(error, aiohttp.InvalidURL):
-        return Failure("bad_url", "the address of the receiver cannot be used")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Failure("unknown_host", "the receiver's name leads to no address")
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-        return Failure("refused_connection", "the receiver takes no connections")
-    return Failure("connection_lost", "the connection broke before an answer came")
+            {**self._headers, **request.headers} if request.headers else self._headers,
+            request.body,
+            faults.reach if request.last else unwatched,
+        )

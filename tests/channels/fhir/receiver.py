@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from channels.fhir.answer import Failure, Reply
 from channels.fhir.conversation import Claim, Conversation, Request, Settings
 from channels.fhir.references import References
+from channels.http.answer import Failure, Reply
 from channels.message import Outcome
 from transforms.fhir.serialization import dumps, loads
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from channels.fhir.answer import Made, Reply, entries, explained, reference, retry_after, verdict
+from channels.fhir.answer import Made, entries, explained, reference, verdict
+from channels.http.answer import Reply, retry_after
 from channels.message import Verdict
 from transforms.fhir.serialization import dumps
 

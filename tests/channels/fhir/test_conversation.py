@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.fhir.answer import Failure, Reply
 from channels.fhir.conversation import Request
 from channels.fhir.references import References
+from channels.http.answer import Failure, Reply
 from channels.message import Verdict
 from tests.channels.fhir.bundles import context, laboratory, observation, owned, report, shared, to, transaction, uuid
 from tests.channels.fhir.receiver import Receiver

@@ -15,7 +15,7 @@ import trustme
 from aiohttp import web
 
 from channels.errors import ConnectorError
-from channels.fhir import destination
+from channels.http import client
 from channels.fhir.conversation import Request
 from channels.fhir.destination import FhirDestination, FhirSending
 from channels.message import Outcome, Outgoing, Verdict
@@ -178,7 +178,7 @@ def test_a_connection_that_breaks(runner: Runner) -> None:
 
 def test_an_answer_without_end_is_not_read(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is longer than any answer is not believed, announced or not."""
-    monkeypatch.setattr(destination, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(client, "LARGEST_ANSWER", 1000)
 
     async def announced(request: web.Request) -> web.StreamResponse:
         return web.Response(body=b"x" * 2000)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.fhir import plan
-from channels.fhir.answer import Failure, Reply
 from channels.fhir.conversation import Request
 from channels.fhir.references import References
+from channels.http.answer import Failure, Reply
 from channels.message import Verdict
 from tests.channels.fhir.bundles import admission, laboratory, shared, to, transaction, updated, uuid
 from tests.channels.fhir.receiver import Receiver

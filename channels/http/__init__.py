@@ -1,0 +1,1 @@
+"""HTTP: a client with credentials, and the destination that sends anything anywhere."""
