@@ -251,6 +251,15 @@ def by_identifier(conversion: Conversion, node: int) -> tuple[str, str] | None:
     return None
 
 
+def by_number(conversion: Conversion, node: int) -> tuple[str, str]:
+    """The same; without an authority a key of ours: the sender and the first number (master files)."""
+    if known := by_identifier(conversion, node):
+        return known
+    listed = (conversion.outs[node] or {}).get("identifier", ())
+    number = next((each["value"] for each in listed if each.get("value")), "")
+    return "", BETWEEN.join(("number", *conversion.sender, number)) if number else of_message(conversion, node, node)
+
+
 def prior_patient(conversion: Conversion, node: int, mrg: int) -> tuple[str, str] | None:
     """The patient that was: MRG-1, chosen as PID-3 is (rule 8)."""
     return chosen(conversion, conversion.rows[mrg][1].split(conversion.repetition))
@@ -280,6 +289,7 @@ IDENTITIES: dict[str, Identity] = {
     "prior_patient": Identity(prior_patient, ("MRG",), owned=False, reads=(("MRG", 1),)),
     "prior_encounter": Identity(prior_encounter, ("MRG",), owned=False, reads=(("MRG", 5),)),
     "by_identifier": Identity(by_identifier, (), owned=False),
+    "by_number": Identity(by_number, (), owned=False),
     "nothing": Identity(nothing, (), owned=False),
     "alone": Identity(nothing, (), owned=False, counted=True),  # nothing refers to it: a map's own test
 }
