@@ -48,3 +48,9 @@ def described(text: str, r: Reading) -> dict[str, Any] | None:
 def _described(text: str, r: Reading) -> dict[str, Any] | None:
     said = as_text(text, r) if text else None
     return {"text": said} if said else None
+
+
+@function("concept_or_text", gives="CodeableConcept", memo=True)
+def concept_or_text(text: str, r: Reading) -> dict[str, Any] | None:
+    """A field that is text (ST) and in which many send a code: CodeableConcept of its parts, or of the text alone."""
+    return codeable_concept(text, r) if r.component in text else _described(text, r)

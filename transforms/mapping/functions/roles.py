@@ -48,8 +48,8 @@ def role_holder(
         made["identifier"] = [number]
     if period := _period(start, end, r):
         made["period"] = period
-    if employer := _employer(organization, unit, r):
-        made["organization"] = employer
+    if office := _employer(organization, unit, r):
+        made["organization"] = office
     if role and (said := apart("role", lambda: codeable_concept(role, r, codes, "0443"), r)):
         made["code"] = [said]
     if provider and (said := apart("provider", lambda: codeable_concept(provider, r, table="0182"), r)):
@@ -74,7 +74,11 @@ def _period(start: str, end: str, r: Reading) -> dict[str, str] | None:
 def _employer(organization: str, unit: str, r: Reading) -> dict[str, Any] | None:
     """Whom the role is played for, and what kind of unit that is."""
     made = apart("organization", lambda: as_organization(organization, r), r) if organization else None
-    kind = apart("unit", lambda: codeable_concept(unit, r, table="0406"), r) if unit else None
+    return _of_kind(made, apart("unit", lambda: codeable_concept(unit, r, table="0406"), r) if unit else None)
+
+
+def _of_kind(made: dict[str, Any] | None, kind: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An organization with its kind; one nobody names says that its name is not known (R4's org-1)."""
     if kind is None:
         return made
     named = dict(made or {"resourceType": "Organization"})
@@ -83,6 +87,18 @@ def _employer(organization: str, unit: str, r: Reading) -> dict[str, Any] | None
     if not ("name" in named or "identifier" in named):
         named["_name"] = NOT_KNOWN
     return {**named, "type": [kind]}
+
+
+@function("employer", gives="Organization", memo=True)
+def employer(text: str, r: Reading, unit: str = "") -> dict[str, Any] | None:
+    """XON as the Organization somebody acts for, with the kind of unit in a field of its own."""
+    return _of_kind(as_organization(text, r), apart("unit", lambda: codeable_concept(unit, r, table="0406"), r) if unit else None)
+
+
+@function("unit", gives="Organization", memo=True)
+def unit(text: str, r: Reading) -> dict[str, Any] | None:
+    """CWE of a kind of unit, as an Organization of which nothing else is known."""
+    return _of_kind(None, codeable_concept(text, r, table="0406"))
 
 
 def _place(location: str, r: Reading) -> dict[str, Any] | None:
