@@ -1,6 +1,6 @@
 """One delivery to a FHIR server, as a conversation: asks come out, what came of them goes in, an Outcome ends it.  No I/O.
 
-    1  what only changes a status is read at the receiver
+    1  what only changes a status, or is merged, is read at the receiver (`reading`)
     2  shared resources are looked up in memory; for those unknown, nobody else may be asking at the same time (`Claim`)
        (those to be updated are searched for: they are put under the receiver's id, unknown ones are created)
     3  unknown ones go into the transaction on condition that they do not exist, or ahead of it where those would be too many
@@ -14,13 +14,14 @@ references that were learned earlier (the receiver may have been emptied since).
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from channels.fhir import answer, plan
 from channels.fhir.answer import Made
+from channels.fhir.asks import STRANGE, Asks, Claim, Recall, Request, Settings, Stop
 from channels.fhir.owned import Owned, inlined
 from channels.fhir.plan import Content, Entry, Shared
+from channels.fhir.reading import Reading
 from channels.fhir.references import References
 from channels.http.answer import HELD, Failure, Reply, retry_after
 from channels.message import Outcome, Verdict
@@ -29,72 +30,20 @@ from transforms.fhir.serialization import dumps
 STALE = frozenset({400, 404, 409, 410, 412, 422})
 """What servers answer to a reference that leads nowhere."""
 
-ABSENT = frozenset({404, 410})
 SHORT = 2048
 """Bytes of a friendly answer that are kept as they are."""
 
 
-# Not frozen, for every message makes several and freezing makes that four times as dear; never changed.
-@dataclass(slots=True, unsafe_hash=True)
-class Request:
-    """An HTTP request, its path relative to the base; comes back as a Reply or a Failure."""
-
-    method: str
-    path: str
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    last: bool = False  # the one that makes the message arrive
-
-
-@dataclass(slots=True, unsafe_hash=True)
-class Claim:
-    """Nobody else may be creating these (criteria) now: comes back when nobody is, and keeps others waiting until the end."""
-
-    keys: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """What was learned before of these criteria: comes back as a mapping."""
-
-    keys: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a receiver wants it."""
-
-    conditional: bool = False  # owned resources by identifier, for servers that do not create under ids that we give
-    max_conditional: int = 8
-    max_entries: int = 0  # 0: no limit
-    system: str = ""  # identifier system of our own ids, where they are conditional
-
-
-Asks = Generator[Request | Claim | Recall, Any, Any]
-
-
-UNFOUND = "the receiver does not say under which id a shared resource is"
-STRANGE = Outcome(Verdict.COUNTED, "strange_answer", "the receiver answers something else than it was asked")
-
-
-class Stop(Exception):
-    """The conversation is over."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.reason)
-        self.outcome = outcome
-
-
-class Conversation:
+class Conversation(Reading):
     """One attempt at one document."""
 
     def __init__(self, body: dict[str, Any], indexes: Sequence[int] | None, settings: Settings, references: References) -> None:
+        super().__init__()
         self._body, self._indexes, self._settings, self._references = body, indexes, settings, references
         self._learned: dict[str, str] = {}
         self._matched: set[str] = set()  # criteria that were to create and found something
         self._sent: list[bytes] = []
         self._ahead = False  # whether conditions may no longer be inside
-        self._patched = False  # whether something is written back only if nobody else has
 
     def run(self) -> Generator[Request | Claim | Recall, Any, Outcome]:
         """The conversation; what is sent into it is what came of the last ask."""
@@ -124,6 +73,8 @@ class Conversation:
             unknown = yield from self._claim(content, owned)
             used = [each.key for each in content.shared if each not in unknown and each.key not in self._learned]
             updates = [each for each in content.shared if each.updates and each not in unknown]
+            if not (yield from self._complete(content, updates)):
+                continue
             total = len(unknown) + len(updates) + len(content.owned)
             inside = self._inside(unknown, owned, total)
             if not inside:
@@ -142,7 +93,7 @@ class Conversation:
                 return self._outcome(reply)
             if conditions and reply.status in (400, 413, 422) and self._references.doubtful(total):
                 self._ahead = True
-            elif used and reply.status in STALE and not self._patched:
+            elif used and reply.status in STALE and (not self._patched or self._completed and reply.status == 412):
                 self._forget(used)
             else:
                 break
@@ -340,31 +291,6 @@ class Conversation:
             raise Stop(STRANGE)
         listed = body["entry"] if isinstance(body.get("entry"), list) else ()
         return [each["resource"] for each in listed if isinstance(each, dict) and isinstance(each.get("resource"), dict)]
-
-    # --- a status that changes
-
-    def _read(self, content: Content, owned: Owned) -> Asks:
-        """Turn patches into what the receiver has, with the new status, to be written back if nobody else has."""
-        yield from self._find(owned, [entry["request"]["url"] for entry in content.patches])
-        for entry in content.patches:
-            status = entry["resource"]["parameter"][0]["part"][2]["valueCode"]
-            reference = owned.reference(entry["request"]["url"])
-            reply = (yield from self._ask(Request("GET", reference))) if reference else Reply(404)
-            if reply.status in ABSENT:
-                if status == "entered-in-error":
-                    continue  # nothing there to be wrong
-                raise Stop(Outcome(Verdict.HELD, str(reply.status), "only the status came of a result that the receiver does not have"))
-            if reply.status >= 300:
-                raise Stop(self._outcome(reply))
-            resource = answer.body_of(reply)
-            if not isinstance(resource, dict) or answer.reference_to(resource) != reference:
-                raise Stop(STRANGE)
-            if resource.get("status") == status:
-                content.same[entry["fullUrl"]] = reference
-                continue
-            self._patched = True
-            request = {"method": "PUT", "url": reference, **_if_match(resource, reply)}
-            content.owned.append({"fullUrl": entry["fullUrl"], "resource": {**resource, "status": status}, "request": request})
 
     # --- asking
 

@@ -35,11 +35,13 @@ class Shared:
     urn: str
     entry: Entry  # as it is created
     updates: bool = False  # what the receiver has is overwritten
+    whole: Bundle | None = None  # what the receiver shall have, where only part of that is said
+    match: Mapping[str, str] = field(default_factory=dict)  # the condition that nobody else wrote meanwhile
 
     def update(self, reference: str) -> Entry:
         """The entry that overwrites what the receiver has under `reference`."""
-        resource = {**self.entry["resource"], "id": reference.partition("/")[2]}
-        return {**self.entry, "resource": resource, "request": {"method": "PUT", "url": reference}}
+        resource = {**(self.whole or self.entry["resource"]), "id": reference.partition("/")[2]}
+        return {**self.entry, "resource": resource, "request": {"method": "PUT", "url": reference, **self.match}}
 
 
 @dataclass(slots=True)
