@@ -27,7 +27,7 @@ _VISIT = ("PV1", "PV2")
 def arrange_results(root: Any, obx_after_spm: str) -> Branch:
     """The tree of a result message, from the group tree its structure gives."""
     tree = Branch(root.name)
-    inner = [each for each in root.children if not isinstance(each, Segment) and each.name == "PATIENT_RESULT"]
+    inner = [each for each in root.children if not isinstance(each, Segment) and each.name in ("PATIENT_RESULT", "QUERY_RESPONSE")]
     for each in root.children:
         if isinstance(each, Segment) and (inner or not _of_patient(each, root)):
             tree.segments.append((each.name, each.position))

@@ -118,7 +118,7 @@ def hold(conversion: Conversion, home: dict[str, Any], node: int) -> dict[str, A
 
 def keep_form(conversion: Conversion, node: int, out: dict[str, Any], name: str) -> None:
     """Keep what is no entry for those who refer to it."""
-    out["id"] = f"{name}-{node}"
+    out["id"] = f"{name}-{node}".replace("_", "-")  # an id has no underscore
     conversion.forms[node] = out
     if identifiers := out.get("identifier"):
         first = {key: value for key, value in identifiers[0].items() if key in ("system", "value")}
@@ -131,7 +131,7 @@ def place_shared(
     """Make an entry of a shared resource, or the form that is contained; True where another one like it stands there already.
 
     `updates`: what the receiver has is overwritten (rule 6), else it is only made where there is none.  Without a system in
-    `known` its value is a key of ours: put by id.
+    `known` its value is a key, of which a number of ours is made.
     """
     if known is None:
         keep_form(conversion, node, out, name)
@@ -145,7 +145,8 @@ def place_shared(
     conversion.ids[node] = uid
     conversion.refs[node] = {"reference": url}
     if not system:
-        _own(conversion, out, uid)
+        system, value = _own(conversion, out, uid)
+    if not system:
         request = {"method": "PUT", "url": f"{kind}/{uid}"}
     elif updates:
         request = _update(kind, criterion(system, value))
@@ -162,11 +163,13 @@ def place_shared(
     return False
 
 
-def _own(conversion: Conversion, out: dict[str, Any], uid: str) -> None:
-    """An order without an authority's number is known by a key of ours, as results are."""
-    issuer = {"system": conversion.issuer} if conversion.issuer else {}
-    out["id"] = uid
-    out["identifier"] = [{**issuer, "value": uid}, *out.get("identifier", ())]
+def _own(conversion: Conversion, out: dict[str, Any], uid: str) -> tuple[str, str]:
+    """Give an order without an authority's number one of ours, as results have; where the site has no URI for it, an id."""
+    issuer = conversion.issuer
+    out["identifier"] = [{**({"system": issuer} if issuer else {}), "value": uid}, *out.get("identifier", ())]
+    if not issuer:
+        out["id"] = uid
+    return issuer, uid
 
 
 def _update(kind: str, asked: str) -> dict[str, str]:

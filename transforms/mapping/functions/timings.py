@@ -7,6 +7,7 @@ has for one; a bound is what was sent, never an end counted from a start.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from transforms.mapping.functions.composites import apart, components, left, lef
 from transforms.mapping.functions.numbers import decimal
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.texts import positive_integer
-from transforms.mapping.functions.times import period, plain_date_time
+from transforms.mapping.functions.times import plain_date_time
 from transforms.mapping.functions.times import time as time_of_day
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import UCUM
@@ -209,8 +210,13 @@ def _add_rest(
     for name, raw in (("start", start), ("end", end)):
         if raw and name not in limits and own != name:
             r.left(name)
+    if len(limits) == 2 and _backwards(limits):
+        r.note("period_backwards", "the end lies before the start: it is left out")
+        if own != "end":
+            r.left("end")
+        del limits["end"]
     if limits:
-        repeat["boundsPeriod"] = limits if len(limits) < 2 else period(start, r, end)
+        repeat["boundsPeriod"] = limits
     if duration:
         bounded = apart("duration", lambda: _duration(duration, r), r) if own != "duration" else _duration(duration, r)
         if bounded and not limits:
@@ -232,6 +238,15 @@ def _add_rest(
             repeat["count"] = times
         else:
             r.left("count")
+
+
+def _backwards(limits: dict[str, str]) -> bool:
+    """Whether an end lies before its start, as far as both are known."""
+    start, end = limits["start"], limits["end"]
+    if "T" in start and "T" in end:
+        return datetime.fromisoformat(end) < datetime.fromisoformat(start)
+    shorter = min(len(start), len(end), 10)
+    return end[:shorter] < start[:shorter]
 
 
 def _add_offset(repeat: dict[str, Any], offset: str, r: Reading) -> None:
