@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 import flue
-from engine.admin_api import messages
+from engine.admin_api import merges, messages
 from engine.admin_api.asked import PRIVATE, fields, identifiers, names, query_of
 from engine.metrics import standing
 from engine.metrics.counting import Metrics
@@ -42,6 +42,8 @@ def add(engine: Engine, metrics: Metrics, application: web.Application) -> None:
     post("/v1/messages/search", partial(search_messages, engine))
     get(r"/v1/messages/{id:\d{1,18}}", partial(show_message, engine))
     post("/v1/replay", partial(replay, engine))
+    get("/v1/merges", partial(list_merges, engine))
+    post(r"/v1/merges/{id:\d{1,18}}/undo", partial(undo_merge, engine))
     get("/v1/channels", partial(list_channels, engine))
     post("/v1/channels/reload", partial(reload, engine))
     post("/v1/channels/{name}/{action}", partial(act_on_channel, engine))
@@ -161,6 +163,21 @@ def _output(one: Output) -> dict:
         "destination": one.destination, "part": one.part, "media_type": one.media_type, "hold": one.hold,
         "content": loads(one.content) if fhir else None, "text": None if fhir else one.content.decode("utf-8", "replace"),
     }  # fmt: skip
+
+
+# -- merges
+
+
+async def list_merges(engine: Engine, request: web.Request) -> web.Response:
+    """Which numbers were merged into which, newest first, those that were taken back too."""
+    return reply({"merges": [merges.shown(each) for each in await engine.merged()]})
+
+
+async def undo_merge(engine: Engine, request: web.Request) -> web.Response:
+    """Take back what a message merged, or say what would be sent.  Body: dry_run."""
+    asked: dict[str, Any] = fields(await json_body(request), dry_run=bool)
+    done = await _known(engine.undo_merge(int(request.match_info["id"]), dry_run=asked.get("dry_run", False)))
+    return reply(merges.undone(done, [_output(each) for each in done.outputs]))
 
 
 # -- channels

@@ -24,6 +24,7 @@ COMMANDS = {
     "convert": "HL7 v2 to FHIR: one JSON document a message, one a line",
     "demo": "run the laboratory feed and show what comes out",
     "maps": "list the maps: what they follow, read and test",
+    "merges": "list merges of patients' numbers, and take them back",
     "messages": "list, search and show messages",
     "replay": "send messages again, or show what would be sent",
     "run": "run the engine in the foreground",
