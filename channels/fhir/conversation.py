@@ -1,8 +1,8 @@
 """One delivery to a FHIR server, as a conversation: asks come out, what came of them goes in, an Outcome ends it.  No I/O.
 
-    1  what only changes a status, or is merged, is read at the receiver (`reading`)
+    1  what only changes a status is read at the receiver (`reading`)
     2  shared resources are looked up in memory; for those unknown, nobody else may be asking at the same time (`Claim`)
-       (those to be updated are searched for: they are put under the receiver's id, unknown ones are created)
+       (those to be updated are searched for or read, and put back with what the message says; unknown ones are created)
     3  unknown ones go into the transaction on condition that they do not exist, or ahead of it where those would be too many
     4  the transaction is sent, in portions by report where it is too large
     5  references are learned from the answer; a match is believed only if it has exactly the identifier asked for
@@ -18,7 +18,7 @@ from typing import Any
 
 from channels.fhir import answer, plan
 from channels.fhir.answer import Made
-from channels.fhir.asks import STRANGE, Asks, Claim, Recall, Request, Settings, Stop
+from channels.fhir.asks import STRANGE, UNFOUND, Asks, Claim, Recall, Request, Settings, Stop
 from channels.fhir.owned import Owned, inlined
 from channels.fhir.plan import Content, Entry, Shared
 from channels.fhir.reading import Reading
@@ -29,6 +29,9 @@ from transforms.fhir.serialization import dumps
 
 STALE = frozenset({400, 404, 409, 410, 412, 422})
 """What servers answer to a reference that leads nowhere."""
+
+CONFLICT = 412
+"""And to a change of what somebody else changed in between."""
 
 SHORT = 2048
 """Bytes of a friendly answer that are kept as they are."""
@@ -69,13 +72,17 @@ class Conversation(Reading):
 
     def _deliver(self, content: Content, owned: Owned) -> Asks:
         used: list[str] = []  # references that were known before: they may lead nowhere by now
+        reply = Reply(404)
         for _ in range(3):
+            self._there.clear()
             unknown = yield from self._claim(content, owned)
             used = [each.key for each in content.shared if each not in unknown and each.key not in self._learned]
-            updates = [each for each in content.shared if each.updates and each not in unknown]
-            if not (yield from self._complete(content, updates)):
+            updates = yield from self._complete(content, owned, [each for each in content.shared if each.updates and each not in unknown])
+            if updates is None:
                 continue
             total = len(unknown) + len(updates) + len(content.owned)
+            if not total:
+                return Outcome(Verdict.SENT, reason="the receiver has it already", learned=self._learned)
             inside = self._inside(unknown, owned, total)
             if not inside:
                 yield from self._create(plan.ahead(unknown), content, owned)
@@ -93,9 +100,9 @@ class Conversation(Reading):
                 return self._outcome(reply)
             if conditions and reply.status in (400, 413, 422) and self._references.doubtful(total):
                 self._ahead = True
-            elif used and reply.status in STALE and (not self._patched or self._completed and reply.status == 412):
+            elif used and reply.status in STALE and not (self._patched and reply.status == CONFLICT):
                 self._forget(used)
-            else:
+            elif not (updates and reply.status == CONFLICT) or self._patched:
                 break
         return self._outcome(reply)
 
@@ -131,6 +138,7 @@ class Conversation(Reading):
         if reference := answer.reference_to(resource):
             self._references.learn(shared.key, reference)
             self._learned[shared.key] = reference
+            self._there[shared.key] = resource, Reply(200)
 
     def _inside(self, unknown: Sequence[Shared], owned: Owned, total: int) -> bool:
         """Whether what is unknown may be made by the transaction itself."""
@@ -167,13 +175,17 @@ class Conversation(Reading):
 
     def _overwrite(self, content: Content, owned: Owned, updates: Sequence[Shared], reply: Reply) -> Asks:
         """Put what could not go with the transaction: too much for one, or found only when it was to be created."""
-        for each in (*updates, *(each for each in content.shared if each.updates and each.key in self._matched)):
-            reference = self._references.get(each.key)
-            if reference is None:
-                raise Stop(Outcome(Verdict.COUNTED, "unfound", UNFOUND, sent=b"\n".join(self._sent), learned=self._learned))
-            body = plan.single(each.update(reference)["resource"], {**owned.references(), **self._literal(content, set())})
+        for each in content.shared:
+            if each.updates and each.key in self._matched:
+                if self._references.get(each.key) is None:
+                    raise Stop(Outcome(Verdict.COUNTED, "unfound", UNFOUND, sent=b"\n".join(self._sent), learned=self._learned))
+                updates = [*updates, *((yield from self._complete(content, owned, [each])) or ())]
+        for each in updates:
+            entry = each.update(self._references.get(each.key) or "")
+            body = plan.single(entry["resource"], {**owned.references(), **self._literal(content, set())})
             self._sent.append(body)
-            said = yield from self._ask(Request("PUT", reference, body))
+            headers = {"If-Match": tag} if (tag := entry["request"].get("ifMatch")) else {}
+            said = yield from self._ask(Request("PUT", entry["request"]["url"], body, headers))
             if said.status >= 300:
                 return said
         return reply

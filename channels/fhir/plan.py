@@ -34,12 +34,12 @@ class Shared:
     condition: str
     urn: str
     entry: Entry  # as it is created
-    updates: bool = False  # what the receiver has is overwritten
-    whole: Bundle | None = None  # what the receiver shall have, where only part of that is said
+    updates: bool = False  # what the receiver has is changed
+    whole: Bundle | None = None  # what the receiver shall have: what it has, with what is said here
     match: Mapping[str, str] = field(default_factory=dict)  # the condition that nobody else wrote meanwhile
 
     def update(self, reference: str) -> Entry:
-        """The entry that overwrites what the receiver has under `reference`."""
+        """The entry that changes what the receiver has under `reference`."""
         resource = {**(self.whole or self.entry["resource"]), "id": reference.partition("/")[2]}
         return {**self.entry, "resource": resource, "request": {"method": "PUT", "url": reference, **self.match}}
 

@@ -1,6 +1,7 @@
-"""What has to be read at the receiver before it can be written: a status that changes, merges, and what takes them back.  No I/O.
+"""What has to be read at the receiver before it can be written: updates, a status that changes, and what takes merges back.  No I/O.
 
-Whatever is read is written back only if nobody else has written meanwhile, where the receiver keeps versions.
+Whatever is read is written back only if nobody else has written meanwhile, where the receiver keeps versions; what changes nothing
+is not written.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from functools import partial
 from typing import Any
 
 from channels.fhir import answer, plan
-from channels.fhir.amending import amended, is_partial, overlaid
+from channels.fhir.amending import amended
 from channels.fhir.asks import STRANGE, Asks, Request, Stop
+from channels.fhir.overlay import overlaid
 from channels.fhir.owned import Owned
 from channels.fhir.plan import Content, Entry, Shared
 from channels.fhir.references import References
 from channels.http.answer import Reply
 from channels.message import Outcome, Verdict
+from transforms.fhir.serialization import loads
 from transforms.mapping.identity import criterion
 
 ABSENT = frozenset({404, 410})
@@ -30,29 +33,45 @@ class Reading:
     _find: Callable[..., Asks]
     _recall: Callable[[Sequence[Shared]], Asks]
     _look_up: Callable[[Shared], Asks]
+    _literal: Callable[[Content, set[str]], dict[str, str]]
     _forget: Callable[[Sequence[str]], None]
     _outcome: Callable[[Reply], Outcome]
 
     def __init__(self) -> None:
-        self._patched = False  # whether something is written back only if nobody else has
-        self._completed = False  # whether that is what a merge changes
+        self._patched = False  # whether a status is written back only if nobody else has
+        self._there: dict[str, tuple[dict[str, Any], Reply]] = {}  # what the receiver has of what is to be updated
 
-    # --- merges
+    # --- updates
 
-    def _complete(self, content: Content, updates: Sequence[Shared]) -> Asks:
-        """Read what is said only in part, to write back the whole; False where the receiver has it no longer."""
+    def _complete(self, content: Content, owned: Owned, updates: Sequence[Shared]) -> Asks:
+        """Read what is to be updated; those that change something, to be written back whole.  None where the receiver has one no longer."""
         for each in updates:
-            if not is_partial(each.entry["resource"]):
-                continue
-            reference = self._references.get(each.key) or ""
-            reply = yield from self._ask(Request("GET", reference))
-            if reply.status in ABSENT:
-                self._forget([each.key])
-                return False
+            theirs, reply = (yield from self._read_one(each)) or (None, None)
+            if theirs is None:
+                return None
+            self._there[each.key] = theirs, reply
+        return [each for each in updates if self._changes(each, content, owned)]
+
+    def _read_one(self, shared: Shared) -> Asks:
+        """What the receiver has; None where that is gone, or somebody else by now."""
+        if shared.key in self._there:
+            return self._there[shared.key]
+        reference = self._references.get(shared.key) or ""
+        reply = yield from self._ask(Request("GET", reference))
+        if reply.status not in ABSENT:
             theirs = self._theirs(reply, reference)
-            each.whole, each.match = overlaid(theirs, each.entry["resource"], partial(self._found, content)), _if_match(theirs, reply)
-            self._patched = self._completed = True
-        return True
+            if plan.carries(theirs, shared.key) is not False:
+                return theirs, reply
+        self._forget([shared.key])
+        return None
+
+    def _changes(self, shared: Shared, content: Content, owned: Owned) -> bool:
+        """Lay over what the receiver has what is said of it; whether that changes anything."""
+        theirs, reply = self._there[shared.key]
+        find, literal = partial(self._found, content), self._literal(content, set())
+        said = shared.entry["resource"]
+        shared.whole, shared.match = overlaid(theirs, loads(plan.single(said, literal)), find), _if_match(theirs, reply)
+        return overlaid(theirs, loads(plan.single(said, {**owned.references(), **literal})), find) is not theirs
 
     def _found(self, content: Content, target: str) -> str:
         """The receiver's reference for a `urn:uuid:`, or for a Patient's number; empty where it is not known."""

@@ -69,6 +69,8 @@ class Receiver:
         entry = {"resource": body, "request": {"method": request.method, "url": request.path}}
         if condition := request.headers.get("If-None-Exist"):
             entry["request"]["ifNoneExist"] = condition
+        if tag := request.headers.get("If-Match"):
+            entry["request"]["ifMatch"] = tag
         status, reference = self._one(entry)
         return Reply(status, {"location": f"http://server.example/fhir/{reference}/_history/1"}, b"")
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from channels.fhir.amending import amended, is_partial, overlaid
+from channels.fhir.amending import amended
 from channels.fhir.conversation import Request
+from channels.fhir.overlay import overlaid
 from channels.fhir.references import References
 from channels.message import Verdict
 from tests.channels.fhir.bundles import laboratory, shared, to, transaction, updated
@@ -130,12 +131,6 @@ def test_an_order_of_results_is_as_before() -> None:
     assert [each.method for each in receiver.requests] == ["POST"]
 
 
-def test_what_is_partial() -> None:
-    """Links, and what another one replaces."""
-    assert is_partial({"resourceType": "Patient", "link": []}) and is_partial({"resourceType": "Encounter", "status": "entered-in-error"})
-    assert not is_partial({"resourceType": "Patient"}) and not is_partial({"resourceType": "Encounter", "status": "finished"})
-
-
 def test_choices_and_contained_resources() -> None:
     """Of a choice the new type stands alone; contained resources come along with what points at them."""
     theirs = {
@@ -148,7 +143,7 @@ def test_choices_and_contained_resources() -> None:
     }  # fmt: skip
     found = overlaid(theirs, ours, nothing)
     assert "deceasedBoolean" not in found and "_birthDate" not in found and "text" not in found and found["id"] == "1"
-    assert [each["id"] for each in found["contained"]] == ["a", "b"]
+    assert [each["id"] for each in found["contained"]] == ["b", "a"]
     visit = {"resourceType": "Encounter", "id": "1", "status": "finished", "period": {"start": "2026"}, "class": {"code": "IMP"}}
     retired = {"resourceType": "Encounter", "status": "entered-in-error", "class": {"code": "AMB"}, "partOf": {"reference": "Encounter/2"}}
     assert overlaid(visit, retired, nothing) == {**visit, "status": "entered-in-error", "partOf": {"reference": "Encounter/2"}}

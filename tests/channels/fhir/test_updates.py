@@ -50,14 +50,54 @@ def test_what_others_made_is_overwritten_under_its_id() -> None:
     assert b'"url":"Patient?' not in outcome.sent and names(receiver) == ["Doe"]
 
 
-def test_what_is_known_is_not_searched_for() -> None:
-    """The second message is one request."""
+def test_what_is_known_is_read_and_not_searched_for() -> None:
+    """The second message reads what it changes; only what is news is sent."""
     receiver, references = Receiver(), References()
     receiver.takes(admission(), references)
     receiver.requests.clear()
-    receiver.takes(admission(name="Roe"), references)
-    assert [(each.method, each.path) for each in receiver.requests] == [("POST", "")]
-    assert names(receiver) == ["Roe"]
+    outcome = receiver.takes(admission(name="Roe"), references)
+    assert [(each.method, each.path.partition("/")[0]) for each in receiver.requests] == [("GET", "Patient"), ("GET", "Encounter"), ("POST", "")]
+    assert names(receiver) == ["Roe"] and b'"PUT","url":"Encounter/' not in outcome.sent
+
+
+def test_what_a_message_does_not_say_stays() -> None:
+    """Elements it leaves out are the receiver's; identifiers and links are added to."""
+    receiver, references = Receiver(), References()
+    link = [{"type": "seealso", "other": {"reference": "Patient/other"}}]
+    receiver.takes(admission(birthDate="1970-01-01", gender="male", deceasedBoolean=False), references)
+    (patient,) = receiver.of("Patient")
+    patient |= {"link": link, "identifier": [*patient["identifier"], {"system": "s", "value": "theirs"}], "telecom": [{"value": "1"}]}
+    for remembered in (references, None):
+        receiver.takes(admission(name="Roe", gender="female", deceasedDateTime="2024"), remembered)
+        (patient,) = receiver.of("Patient")
+        assert (patient["birthDate"], patient["gender"], patient["deceasedDateTime"]) == ("1970-01-01", "female", "2024")
+        assert len(patient["identifier"]) == 2 and patient["link"] == link and "deceasedBoolean" not in patient
+
+
+def test_where_nothing_changes_nothing_is_sent() -> None:
+    """The same message again leaves the versions as they are."""
+    receiver, references = Receiver(), References()
+    bundle = admission(conditions=0)
+    for _ in range(3):
+        assert receiver.takes(bundle, references).verdict is Verdict.SENT
+    assert [each.method for each in receiver.requests if each.path == ""] == ["POST"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_entries": 1}])
+def test_somebody_who_writes_in_between_is_not_overwritten(settings: dict[str, Any]) -> None:
+    """Then it is read again, and what both say stands."""
+    receiver = Receiver()
+    receiver.takes(admission())
+    written: list[bool] = []
+
+    def between(request: Request) -> None:
+        if request.method in ("POST", "PUT") and not written:
+            written.append(True)
+            (patient,) = receiver.of("Patient")
+            patient |= {"birthDate": "1970-01-01", "meta": {"versionId": "another"}}
+
+    assert receiver.takes(admission(name="Roe"), between=between, **settings).verdict is Verdict.SENT
+    assert names(receiver) == ["Roe"] and receiver.of("Patient")[0]["birthDate"] == "1970-01-01"
 
 
 def test_two_where_there_should_be_one_is_held() -> None:
