@@ -116,6 +116,7 @@ class Make:
     contain_in: tuple[str, ...] | None = None  # makes that hold it where it is no entry; None: whatever refers to it
     repeat: Source | None = None  # made once for each repetition of that field
     lines: Source | None = None  # neighbours that are lines of one text become one
+    if_none: bool = False  # made only where nothing else has gone into that element
 
 
 @dataclass(frozen=True)
@@ -285,6 +286,7 @@ def _make(shape: MakeShape, spot: Spot, problems: list[Problem]) -> Make:
         shape.contain_in,
         source(shape.repeat) if shape.repeat else None,
         source(shape.lines) if shape.lines else None,
+        shape.if_none,
     )
 
 

@@ -238,7 +238,8 @@ class _ModuleWriter:
         if make.into:
             owner, _, path = make.into.partition(".")
             code.put(f"home = O[{made.link(owner, False)}]")
-            with code.block("if home is None:"):
+            taken = f" or {path.partition('.')[0]!r} in home" if make.if_none else ""
+            with code.block(f"if home is None{taken}:"):
                 code.put("continue")
             code.put("out = home" if not path else f"out = {{'resourceType': {make.type!r}}}" if made.resource else "out = {}")
         elif identity is None:

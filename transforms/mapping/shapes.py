@@ -112,6 +112,7 @@ class MakeShape:
     contain_in: tuple[str, ...] | None = None
     repeat: str = ""
     lines: str = ""
+    if_none: bool = False
 
 
 @declaration(frozen=True, config=STRICT)
