@@ -116,6 +116,13 @@ def timing_bounds(text: str, r: Reading, end: str = "") -> dict[str, Any] | None
     return {"repeat": repeat} if repeat else None
 
 
+@function("circumstances", gives="CodeableConcept", memo=True)
+def circumstances(text: str, r: Reading) -> dict[str, str] | None:
+    """TQ1-10, when a thing is to be done if it is, as CodeableConcept of words."""
+    said = r.text(text).strip()
+    return {"text": said} if said else None
+
+
 @function("duration", gives="Duration", memo=True)
 def duration(text: str, r: Reading) -> dict[str, Any] | None:
     """CQ as Duration, where its unit is one of time."""
