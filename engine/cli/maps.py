@@ -32,7 +32,7 @@ command.add_command(corpus)
 
 @command.command(epilog="Example: flue maps coverage --guide v2-to-fhir/tables --open")
 @click.option("--conf", type=_FOLDER, help="With the site's maps of this folder over the package's.")
-@click.option("--guide", type=_FOLDER, help="Tables of the v2-to-FHIR guide to compare with: segments.csv, datatypes.csv, vocabulary.csv, messages.csv.")
+@click.option("--guide", type=_FOLDER, help="Folder of the v2-to-FHIR guide's tables to compare with (segments.csv and so on).")
 @click.option("--open", "listed", is_flag=True, help="List the rows of the guide that are neither implemented nor waived.")
 def coverage(conf: Path | None, guide: Path | None, listed: bool) -> None:
     """Of each map of the guide: rows implemented, waived with a reason, open (exit 1 if any is).

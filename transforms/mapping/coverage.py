@@ -137,7 +137,8 @@ class Coverage:
         for kind in KINDS:
             for name, followers in self._followers[kind].items():
                 if name not in EMPTY_MAPS and not any(name in self.guide.rows[each] for each in KINDS):
-                    yield from (f"{_place(each)}: follows {name}, and the guide has no such {kind.removesuffix('s')} map" for each in followers)
+                    sentence = f"follows {name}, and the guide has no such map of {kind}"
+                    yield from (f"{each.spot.file}: {sentence}" for each in followers)
             groups: dict[int, list[_Waiver]] = {}
             for waivers in self._waivers[kind].values():
                 for waiver in waivers:
@@ -252,7 +253,3 @@ def _below(path: Steps, wanted: Steps) -> bool:
     if path[:1] == (("*", 0),):
         return len(wanted) > 1 and below(path[1:], wanted[1:])
     return below(path, wanted)
-
-
-def _place(found: AnyMap) -> str:
-    return found.spot.file

@@ -22,7 +22,9 @@ _RESOURCE = re.compile(r"(?:\[\d\]\.)?(?:practitioner|authorReference|location)\
 """What a person or place named in a field says, where a row calls the reference to them, too."""
 _CONSTANT = re.compile(r'"([^"+]*)"')
 _NUMBERED = re.compile(r"(?P<name>[A-Za-z]+)(?:\[(?P<index>\d+)[^\]]*\]?|\[[a-z\-\d]*\])?")
-_TYPING_ERRORS = {"uri": "url", "sytem": "system", "valueSampedData": "valueSampledData", "orginal-sub-identiier": "original-sub-identifier"}
+_TYPING_ERRORS = {
+    "uri": "url", "sytem": "system", "valueSampedData": "valueSampledData", "orginal-sub-identiier": "original-sub-identifier",
+}  # fmt: skip
 """Misspellings in the guide that no element of R4 has, as what they mean (`uri` only inside an extension)."""
 
 
@@ -139,7 +141,9 @@ def steps_of(written: str) -> Steps:
         match = _NUMBERED.match(part)
         if match is None:
             continue  # `[1].family`: the value itself, one of a list
-        name = _TYPING_ERRORS.get(match["name"], match["name"]) if match["name"] != "uri" or found and found[-1][0] == "extension" else "uri"
+        name = match["name"]
+        if name != "uri" or found and found[-1][0] == "extension":
+            name = _TYPING_ERRORS.get(name, name)
         found.append((name, 0 if name == "extension" else int(match["index"] or 0)))
         if slice_:
             found.append((f"extension={_TYPING_ERRORS.get(slice_, slice_)}", 0))
@@ -168,4 +172,5 @@ def _messages(rows: list[dict[str, str]]) -> Iterator[Row]:
     for row in rows:
         if row["segment_map"]:
             condition = row["condition_antlr"] or row["condition_narrative"]
-            yield Row("messages", row["message"], row["path"], row["segment_map"], f"{row['fhir_target']} by {row['segment_map']}", condition)
+            written = f"{row['fhir_target']} by {row['segment_map']}"
+            yield Row("messages", row["message"], row["path"], row["segment_map"], written, condition)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 Steps = tuple[tuple[str, int], ...]
-"""Names of elements, each with its place in its list (from 1; 0 where any is meant).  An extension is called by its url: `extension=URL`."""
+"""Names of elements, each with its place in its list (from 1; 0 where any is meant).  Extensions are called by their url: `extension=URL`."""
 
 SELF: Steps = (("$value", 0),)
 """Of a value that has no elements: itself."""
@@ -56,7 +56,7 @@ def displaced(before: Any, after: Any) -> frozenset[Leaf]:
 
 
 def below(path: Steps, wanted: Steps) -> bool:
-    """Whether a leaf stands at or below a wanted path: names equal (a choice element also without its type), positions where both have one."""
+    """Whether a leaf stands at or below a wanted path: the same names (choices also without their type), positions where both have one."""
     if wanted == SELF:
         return True
     if len(path) < len(wanted):

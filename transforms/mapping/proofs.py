@@ -137,6 +137,9 @@ def replaced(line: str, field: int, component: int, value: str) -> str:
     if place >= len(fields) or not fields[place]:
         return line
     if component:
-        repetitions = [each.split("^") for each in fields[place].split("~")]
-        value = "~".join("^".join([*parts[: component - 1], value, *parts[component:]]) if component <= len(parts) else "^".join(parts) for parts in repetitions)
+        value = "~".join(_with_component(each.split("^"), component, value) for each in fields[place].split("~"))
     return "|".join([*fields[:place], value, *fields[place + 1 :]])
+
+
+def _with_component(parts: list[str], component: int, value: str) -> str:
+    return "^".join([*parts[: component - 1], value, *parts[component:]] if component <= len(parts) else parts)

@@ -31,7 +31,8 @@ tests:
 
 
 def row(field: str, target: str, **more: object) -> Row:
-    return Row("segments", "PID[Patient]", field, plain(target.partition("(")[0]), target, elements=steps_of(target.partition("(")[0]), **more)  # type: ignore[arg-type]
+    outer = target.partition("(")[0]
+    return Row("segments", "PID[Patient]", field, plain(outer), target, elements=steps_of(outer), **more)  # type: ignore[arg-type]
 
 
 def report(*rows: Row, text: str = MAP):
@@ -60,7 +61,8 @@ def test_a_row_is_implemented_where_the_element_goes_with_the_field(field: str, 
 
 
 @pytest.mark.parametrize(
-    ("field", "target", "constant"), [("PID-7", "deceasedDateTime", ""), ("PID-6", "birthDate", ""), ("PID-8", "gender", ""), ("PID-7", "birthDate", "1999")]
+    ("field", "target", "constant"),
+    [("PID-7", "deceasedDateTime", ""), ("PID-6", "birthDate", ""), ("PID-8", "gender", ""), ("PID-7", "birthDate", "1999")],
 )
 def test_what_no_test_shows_is_open(field: str, target: str, constant: str) -> None:
     """Another element, another field, a field no test has, another constant."""

@@ -31,11 +31,11 @@ def address(text: str, r: Reading, use: str = "") -> dict[str, Any] | None:
     for name, raw in (("city", parts[2]), ("district", county), ("state", parts[3]), ("postalCode", parts[4]), ("country", parts[5])):
         if raw and (said := reading(raw, r)):
             made[name] = said
-    if period := period_of(parts[11].replace(r.subcomponent, r.component), parts[12], parts[13], r):
+    if period := period_of(parts[11].replace(r.subcomponent, r.component), parts[12], parts[13], r, (12, 14)):
         made["period"] = period
     kept = [extension("iso21090-AD-use", "Code", "HV")] if parts[6] == "HV" else []  # a holiday home: no use of FHIR's says so
-    if parts[9]:
-        kept.append(extension("iso21090-ADXP-censusTract", "String", subcomponents(parts[9], r, 1)[0]))
+    if tract := subcomponents(parts[9], r, 1)[0]:
+        kept.append(extension("iso21090-ADXP-censusTract", "String", tract))
     if kept:
         made["extension"] = kept
     left(parts, r, 8, 11, 15, 16, 17, 18)
@@ -95,7 +95,7 @@ def contact_point(text: str, r: Reading, use: str = "") -> dict[str, Any] | None
     _say_telecom_use(made, parts[1], equipment, use)
     if kept := [extension(url, "String", parts[place]) for place, url in _PARTS if parts[place]]:
         made["extension"] = kept
-    if period := period_of("", parts[12], parts[13], r):
+    if period := period_of("", parts[12], parts[13], r, (0, 14)):
         made["period"] = period
     if parts[17].isdigit() and int(parts[17]) > 0:
         made["rank"] = int(parts[17])

@@ -24,7 +24,7 @@ def device(text: str, r: Reading) -> dict[str, Any] | None:
 
 @function("device_of_authority", gives="Reference", memo=True)
 def device_of_authority(text: str, r: Reading) -> dict[str, Any] | None:
-    """HD of an application as a Reference to a Device: named by its namespace, which identifies it nowhere else, by a universal id identified."""
+    """HD of an application as a Reference to a Device: its namespace names it and identifies it nowhere else, a universal id does."""
     namespace, universal, kind = (reading(part, r) for part in components(text, r, 3)[:3])
     if not (namespace or universal):
         return None

@@ -12,7 +12,7 @@ from transforms.mapping.functions.codes import codeable_concept, concept_of_tabl
 from transforms.mapping.functions.composites import apart, components, left, left_beyond, read_components, reading, subcomponents
 from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
-from transforms.mapping.functions.times import plain_date_time
+from transforms.mapping.functions.times import period_of, plain_date_time
 from transforms.mapping.reading import Reading
 
 _types: dict[str, dict[str, Any]] = {}
@@ -68,7 +68,7 @@ def identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
 
 def _add_validity(made: dict[str, Any], parts: list[str], r: Reading) -> None:
     """CX.7 and CX.8; what comes after them has no place."""
-    if period := _period(parts[6], parts[7], r):
+    if period := period_of("", parts[6], parts[7], r, (0, 8)):
         made["period"] = period
     left(parts, r, 9, 10)
     left_beyond(parts, r, 10)
@@ -80,11 +80,6 @@ def add_check_digit(made: dict[str, Any], digit: str, scheme: str, r: Reading) -
     kept = [extension(name, "String", text) for name, raw in said if raw and (text := reading(raw, r))]
     if kept:
         made["extension"] = kept
-
-
-def _period(start: str, end: str, r: Reading) -> dict[str, str]:
-    limits = {"start": plain_date_time(start, r) if start else None, "end": plain_date_time(end, r) if end else None}
-    return {name: limit for name, limit in limits.items() if limit}
 
 
 @function("entity_identifier", gives="Identifier")

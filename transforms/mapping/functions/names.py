@@ -30,7 +30,7 @@ def _human_name(text: str, r: Reading, use: str) -> dict[str, Any] | None:
     name = _name(parts[0], parts[1:3], parts[4], (parts[3], parts[5], parts[13]), r)
     _say_use(name, reading(parts[6], r), use if name else "")
     _say_form(name, reading(parts[7], r), reading(parts[10], r))
-    if period := period_of(parts[9].replace(r.subcomponent, r.component), parts[11], parts[12], r):
+    if period := period_of(parts[9].replace(r.subcomponent, r.component), parts[11], parts[12], r, (10, 13)):
         name["period"] = period
     left(parts, r, 9)
     left_beyond(parts, r, 15)
@@ -53,7 +53,7 @@ def name_in_number(parts: list[str], r: Reading) -> dict[str, Any]:
     if name:
         _say_use(name, reading(parts[9], r), "")
         _say_form(name, reading(parts[14], r), reading(parts[17], r))
-        if period := period_of(parts[16].replace(r.subcomponent, r.component), parts[18], parts[19], r):
+        if period := period_of(parts[16].replace(r.subcomponent, r.component), parts[18], parts[19], r, (17, 20)):
             name["period"] = period
     return name
 

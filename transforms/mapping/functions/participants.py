@@ -13,11 +13,12 @@ from transforms.mapping.functions.people import organization as as_organization
 from transforms.mapping.functions.people import practitioner
 from transforms.mapping.functions.places import location as as_location
 from transforms.mapping.functions.registry import function
-from transforms.mapping.functions.times import plain_date_time
+from transforms.mapping.functions.times import period, period_until, plain_date_time
 from transforms.mapping.reading import Reading
 
 _PREFERRED = {
-    "B": ("system", "pager"), "C": ("use", "mobile"), "E": ("system", "email"), "F": ("system", "fax"), "H": ("use", "home"), "O": ("use", "work"),
+    "B": ("system", "pager"), "C": ("use", "mobile"), "E": ("system", "email"),
+    "F": ("system", "fax"), "H": ("use", "home"), "O": ("use", "work"),
 }  # fmt: skip
 """Table 0185: what kind of contact is preferred, as the element of a ContactPoint that says so."""
 
@@ -46,8 +47,8 @@ def participant(
     if person is None:
         return None
     made: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": _numbered(person, number, r)}
-    if period := _period(start, end, r):
-        made["period"] = period
+    if limits := period(start, r, end) if start else period_until(end, r):
+        made["period"] = limits
     if facility := _facility(organization, unit, r):
         made["organization"] = facility
     if role and (said := apart("role", lambda: codeable_concept(role, r, table="0912"), r)):
@@ -97,15 +98,11 @@ def _preferred(point: dict[str, Any], code: str, r: Reading) -> dict[str, Any]:
     return {**point, "extension": [*point.get("extension", ()), extension("iso21090-preferred", "Boolean", True)]}
 
 
-def _period(start: str, end: str, r: Reading) -> dict[str, str]:
-    limits = {"start": start, "end": end}
-    return {name: said for name, raw in limits.items() if raw and (said := plain_date_time(raw, r))}
-
-
 @function("participating_device", gives="Device", memo=True)
 def participating_device(
-    text: str, r: Reading, udi: str = "", made_on: str = "", expires: str = "", lot: str = "", serial: str = "", donation: str = "", kind: str = ""
-) -> dict[str, Any] | None:
+    text: str, r: Reading, udi: str = "", made_on: str = "", expires: str = "", lot: str = "", serial: str = "",
+    donation: str = "", kind: str = "",
+) -> dict[str, Any] | None:  # fmt: skip
     """PRT-10 as Device, with what PRT-16 to PRT-22 say of it."""
     number = entity_identifier(text, r)
     if number is None:

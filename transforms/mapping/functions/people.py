@@ -91,7 +91,7 @@ def named_practitioner(text: str, r: Reading) -> dict[str, Any] | None:
 def _at_work(person: dict[str, Any], parts: list[str], r: Reading) -> dict[str, Any]:
     """NDL.2 to NDL.11: when and where the person did it."""
     role: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": person}
-    if limits := period_of("", parts[1], parts[2], r):
+    if limits := period_of("", parts[1], parts[2], r, (0, 3)):
         role["period"] = limits
     levels = (subcomponents(parts[place], r, 1)[0] for place in _LEVELS)
     called, kind = " ".join(level for level in levels if level), reading(parts[8], r)

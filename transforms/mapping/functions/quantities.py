@@ -124,8 +124,10 @@ def structured_numeric(text: str, r: Reading, unit: str = "") -> Typed | None:
         return value
     if measured := compared(sign) if not (first or separator or second) else None:
         return "Quantity", {"value": measured[1], **({"comparator": measured[0]} if measured[0] else {}), **unit_of(unit, r)}
+    if not any(parts):
+        return None
     said = unit_of(unit, r).get("unit", "")
-    return "string", " ".join(part for part in (sign, first, separator, second, said) if part) or text
+    return "string", " ".join(part for part in (sign, first, separator, second, said) if part) or text.strip()
 
 
 def _structured(sign: str, first: str, separator: str, second: str, unit: dict[str, str]) -> Typed | None:

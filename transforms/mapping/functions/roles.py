@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.fhir.order import ENDS, reversed_ends
 from transforms.mapping.functions.codes import Codes, codeable_concept
 from transforms.mapping.functions.composites import apart, components, reading
 from transforms.mapping.functions.contacts import address as as_address
@@ -16,7 +15,7 @@ from transforms.mapping.functions.people import organization as as_organization
 from transforms.mapping.functions.people import practitioner
 from transforms.mapping.functions.places import location as as_location
 from transforms.mapping.functions.registry import function
-from transforms.mapping.functions.times import period_of
+from transforms.mapping.functions.times import period, period_until
 from transforms.mapping.reading import Reading
 
 _PERSONAL = ("N", "BDL", "F", "H", "P", "BR", "V", "")
@@ -64,11 +63,7 @@ def role_holder(
 
 def _period(start: str, end: str, r: Reading) -> dict[str, str] | None:
     """How long; an end that lies before the start is left over (R4's per-1)."""
-    made = period_of("", start, end, r)
-    if made and reversed_ends(made, ENDS["Period"]):
-        r.left("end")
-        return {"start": made["start"]}
-    return made
+    return period(start, r, end) if start else period_until(end, r)
 
 
 def _employer(organization: str, unit: str, r: Reading) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from transforms.fhir.order import ENDS, reversed_ends
 from transforms.hl7.timestamps import AMBIGUOUS, COARSE, NONEXISTENT, UNZONED, Converted
 from transforms.hl7.timestamps import fhir_date, fhir_datetime, fhir_instant, fhir_time, parse_dtm
 from transforms.mapping.functions.composites import NULL, components, left_beyond, reading
@@ -153,14 +154,22 @@ def period(text: str, r: Reading, end: str = "") -> dict[str, str] | None:
     if end and "end" not in made:
         r.left("end")
     left_beyond(parts, r, 2)
-    if "start" in made and "end" in made and not _ordered(made["start"], made["end"]):
-        r.note("period_backwards", "the end of the period lies before its start")
-    return made or None
+    return _forwards(made, "end" if end else 2, r) or None
 
 
-def _ordered(start: str, end: str) -> bool:
-    shorter = min(len(start), len(end), 10)
-    return start[:shorter] <= end[:shorter]
+def period_until(end: str, r: Reading) -> dict[str, str] | None:
+    """A period of which only the end is known."""
+    said = plain_date_time(end, r) if end else None
+    return {"end": said} if said else None
+
+
+def _forwards(made: dict[str, str], place: int | str, r: Reading) -> dict[str, str]:
+    """A period whose end lies before its start has none (R4's per-1): `place` is where the end stood."""
+    if len(made) < 2 or not reversed_ends(made, ENDS["Period"]):
+        return made
+    r.note("period_backwards", "the end of the period lies before its start: it is left out")
+    r.left(place)
+    return {"start": made["start"]}
 
 
 @function("period_or_date_time", gives="*", memo=True, beside=True)
@@ -174,13 +183,17 @@ def period_or_date_time(text: str, r: Reading) -> tuple[str, Any] | None:
     return ("dateTime", said) if said else None
 
 
-def period_of(limits: str, start: str, end: str, r: Reading) -> dict[str, str] | None:
-    """The validity of a name, address or number: two times, else a DR as newer and older versions have it."""
+def period_of(limits: str, start: str, end: str, r: Reading, places: tuple[int, int]) -> dict[str, str] | None:
+    """The validity of a name, address or number: two times, else a DR as newer and older versions have it.
+
+    `places` are the components that the DR and the end are.
+    """
     if not (limits or start or end):
         return None
     parts = components(limits, r, 2) if limits else ["", ""]
     pairs = {"start": start or parts[0], "end": end or parts[1]}
-    return {name: said for name, raw in pairs.items() if raw and raw != NULL and (said := plain_date_time(raw, r))} or None
+    made = {name: said for name, raw in pairs.items() if raw and raw != NULL and (said := plain_date_time(raw, r))}
+    return _forwards(made, places[1] if end else places[0], r) or None
 
 
 @function("bounds", gives="*", memo=True)

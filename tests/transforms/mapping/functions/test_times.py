@@ -70,6 +70,24 @@ def test_periods(field: Any) -> None:
     assert field("period_or_text", "^") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "sent", "place"),
+    [
+        ("period", "20240305^20240301", 2),
+        ("human_name", "Doe^^^^^^L^^^^^20240305^20240301", 13),
+        ("human_name", "Doe^^^^^^L^^^20240305&20240301", 10),
+        ("address", "1 St^^Town^^^^^^^^^^20240305^20240301", 14),
+        ("contact_point", "555^^^^^^^^^^^^20240305^20240301", 14),
+        ("identifier", "1^^^HOSP^MR^^20240305^20240301", 8),
+    ],
+)
+def test_a_period_that_ends_before_it_starts_has_no_end(field: Any, name: str, sent: str, place: int) -> None:
+    """R4 does not allow it; which of the two is wrong, nobody says."""
+    made = field(name, sent)
+    assert made.get("period", made) == {"start": "2024-03-05"}
+    assert (field.left, field.noted) == ([place], ["period_backwards"])
+
+
 def test_when_an_order_is_due(field: Any) -> None:
     """TQ1: a period, or a timing within it."""
     assert field("bounds", "20240101", end="20240201") == ("Period", {"start": "2024-01-01", "end": "2024-02-01"})
