@@ -24,6 +24,7 @@ from transforms.mapping.expressions import Frame
 from transforms.mapping.kit import Kit
 from transforms.mapping.made import Made, keyed_of, manifold_of, parted_of, widest_of
 from transforms.mapping.references import contain, hold, keep_form, place_shared, place_twin, refer, share
+from transforms.mapping.results import PRIOR, SAME
 from transforms.mapping.targets import json_names
 from transforms.mapping.tracing import trace_shared
 from transforms.mapping.writing import Code
@@ -386,6 +387,10 @@ class _ModuleWriter:
         elif not identity.owned:
             arguments = "".join(f", i{name}" for name in identity.segments)
             code.put(f"v = {code.constant(identity.call, 'f')}(S, n{arguments})")
+            if identity.call in PRIOR:
+                with code.block(f"if v is {code.constant(SAME)}:"):
+                    code.put("O[n] = None; " + "; ".join(f"U[i{name}] |= u{name}" for name in made.own))
+                    code.put("continue")
             with code.block(f"if PLACE_SHARED(S, n, out, v, {make.name!r}, {bool(make.verb)}):"):
                 code.put("continue")
         else:

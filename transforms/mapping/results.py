@@ -260,17 +260,24 @@ def by_number(conversion: Conversion, node: int) -> tuple[str, str]:
     return "", BETWEEN.join(("number", *conversion.sender, number)) if number else of_message(conversion, node, node)
 
 
-def prior_patient(conversion: Conversion, node: int, mrg: int) -> tuple[str, str] | None:
+SAME = ("", "the same")
+"""Known by the very number of what remains: there is no second thing, and nothing more is said."""
+
+
+def prior_patient(conversion: Conversion, node: int, mrg: int, pid: int) -> tuple[str, str] | None:
     """The patient that was: MRG-1, chosen as PID-3 is (rule 8)."""
-    return chosen(conversion, conversion.rows[mrg][1].split(conversion.repetition))
+    found = chosen(conversion, conversion.rows[mrg][1].split(conversion.repetition))
+    return SAME if found and found == chosen(conversion, conversion.rows[pid][3].split(conversion.repetition)) else found
 
 
-def prior_encounter(conversion: Conversion, node: int, mrg: int) -> tuple[str, str] | None:
+def prior_encounter(conversion: Conversion, node: int, mrg: int, pv1: int) -> tuple[str, str] | None:
     """The visit that was: MRG-5 with its authority."""
-    text = conversion.rows[mrg][5]
-    found = numbered(conversion, first(conversion, text)) if text else None
-    return found[:2] if found else None
+    found, now = (numbered(conversion, first(conversion, text)) if text else None for text in (conversion.rows[mrg][5], conversion.rows[pv1][19]))
+    return None if found is None else SAME if now and found[:2] == now[:2] else found[:2]
 
+
+PRIOR = (prior_patient, prior_encounter)
+"""Identities that may be SAME."""
 
 _RESULT = (("OBX", 21), ("OBX", 3), ("OBX", 4))
 _QUICK = 'f"{AROUND}\x1f{c}\x1f{OBX[4]}" if AROUND and not OBX[21] and not weak and (c := CODES.get(OBX[3])) else ""'
@@ -286,8 +293,8 @@ IDENTITIES: dict[str, Identity] = {
     "encounter": Identity(encounter, ("PV1",), owned=False, reads=(("PV1", 19),)),
     "order": Identity(order, ("OBR", "ORC"), owned=False, reads=(("OBR", 2), ("ORC", 2))),
     "placed_order": Identity(placed_order, ("OBR", "ORC"), owned=False, reads=(("OBR", 2), ("ORC", 2), ("OBR", 3), ("ORC", 3))),
-    "prior_patient": Identity(prior_patient, ("MRG",), owned=False, reads=(("MRG", 1),)),
-    "prior_encounter": Identity(prior_encounter, ("MRG",), owned=False, reads=(("MRG", 5),)),
+    "prior_patient": Identity(prior_patient, ("MRG", "PID"), owned=False, reads=(("MRG", 1),)),
+    "prior_encounter": Identity(prior_encounter, ("MRG", "PV1"), owned=False, reads=(("MRG", 5),)),
     "by_identifier": Identity(by_identifier, (), owned=False),
     "by_number": Identity(by_number, (), owned=False),
     "nothing": Identity(nothing, (), owned=False),
