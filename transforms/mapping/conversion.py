@@ -47,7 +47,7 @@ class Conversion(Reading):
     __slots__ = (
         "rows", "used", "plan", "entries", "urls", "outs", "refs", "keys", "ids", "ordinals", "leftover", "aliases",
         "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical",
-        "pending", "message", "received", "lengths", "repeating",
+        "pending", "kept", "message", "received", "lengths", "repeating",
     )  # fmt: skip
 
     message: Message
@@ -58,6 +58,7 @@ class Conversion(Reading):
     used: list[int]
     entries: list[dict[str, Any]]
     urls: dict[str, int]  # fullUrl -> index of its entry
+    kept: set[str]  # of those: entries that belong to what is kept for other messages
     outs: list[dict[str, Any] | None]
     refs: list[dict[str, Any] | None]
     keys: list[str]
@@ -130,6 +131,12 @@ class Conversion(Reading):
         if line is not None and line.sole:
             self.leftover.append((position(line.segment), line.field, repetition, 0))
 
+    def lost(self) -> None:
+        """Say that what was made of the field being read could not be said: something else stands there."""
+        position, line = self._standing()
+        if line is not None and line.segment and (at := position(line.segment)) >= 0:
+            self.leftover.append((at, line.field, 0, 0))
+
     def say_again(self, remarks: list[tuple[str, Any, Any]]) -> None:
         """Repeat what was said when a kept value was made."""
         again = id(remarks) in self.repeated
@@ -157,8 +164,8 @@ class Conversion(Reading):
     def _standing(self) -> tuple[Callable[[str], int], Any]:
         """The generated line being run, found on the stack: nothing is paid for it until something is said."""
         frame = sys._getframe(2)
-        while frame is not None and not frame.f_code.co_filename.startswith(GENERATED):
-            frame = frame.f_back
+        while frame is not None and (frame.f_code.co_name[0] == "<" or not frame.f_code.co_filename.startswith(GENERATED)):
+            frame = frame.f_back  # also out of a comprehension, which sees no positions
         if frame is None:
             return (lambda name: -1), None
         held = frame.f_locals

@@ -93,6 +93,10 @@ class Library:
         plain, traced = (self._converter(name, options, explain=explain) for explain in (False, True))
         return Explainer(plain, traced, self.segment_maps, self.tables)
 
+    def named(self, name: str) -> str:
+        """The map of that name, or the one for messages of that name (`ADT_A08`)."""
+        return name if name in self.message_maps else self.claims.get(name, name)
+
     def _converter(self, name: str, options: MapOptions, *, explain: bool) -> Converter | AnyConverter:
         key = (name, options, explain)
         if key not in self._converters:
@@ -104,7 +108,7 @@ class Library:
         return self._converters[key]
 
     def _compiled(self, name: str, options: MapOptions, *, explain: bool) -> Converter:
-        found = self.message_maps.get(name)
+        found = self.message_maps.get(self.named(name))
         if found is None:
             raise KeyError(f"there is no message map {name}{did_you_mean(name, self.message_maps)}")
         module = write_module(found, self.segment_maps, self.kit(options), explain=explain)

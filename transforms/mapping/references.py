@@ -32,9 +32,13 @@ class Shared:
 def refer(shared: Shared, conversion: Conversion, home: dict[str, Any]) -> dict[str, Any]:
     """A reference to `shared`, whose resource is put where it belongs: among the entries, or inside `home`."""
     if shared.entry is not None:
-        if shared.url not in conversion.urls:
+        known = conversion.urls.get(shared.url)
+        if known is None:
             conversion.urls[shared.url] = len(conversion.entries)
             conversion.entries.append(shared.entry)
+            conversion.kept.add(shared.url)
+        elif conversion.entries[known] is not shared.entry and not _merged(_own_entry(conversion, shared.url)["resource"], shared.entry["resource"]):
+            conversion.lost()
     elif shared.contained is not None:
         contain(home, shared.contained)
     for each in shared.inner:
@@ -153,7 +157,7 @@ def place_shared(
     else:
         request = {"method": "POST", "url": kind, "ifNoneExist": criterion(system, value)}
     if url in conversion.urls:
-        standing = conversion.entries[conversion.urls[url]]
+        standing = _own_entry(conversion, url)
         other = updates and standing["resource"].get("code") != out.get("code", standing["resource"].get("code"))
         if updates:
             standing["request"] = request
@@ -178,9 +182,23 @@ def _update(kind: str, asked: str) -> dict[str, str]:
 
 def place_twin(conversion: Conversion, node: int, out: dict[str, Any], url: str) -> bool:
     """What is an entry already: the two are one; True where something it says is lost by that."""
-    first = conversion.entries[conversion.urls[url]]["resource"]
+    first = _own_entry(conversion, url)["resource"]
     conversion.outs[node] = first
     return not _merged(first, out)
+
+
+def _own_entry(conversion: Conversion, url: str) -> dict[str, Any]:
+    """An entry that may be changed: one whose resource is kept for other messages is copied first."""
+    index = conversion.urls[url]
+    if url not in conversion.kept:
+        return conversion.entries[index]
+    conversion.kept.discard(url)
+    kept = conversion.entries[index]
+    resource = {key: [*value] if key == "contained" else value for key, value in kept["resource"].items()}
+    for each in [each for each in conversion.trace if each[0] is kept["resource"]]:
+        conversion.trace.append((resource, *each[1:]))
+    entry = conversion.entries[index] = {**kept, "resource": resource}
+    return entry
 
 
 def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:
@@ -197,11 +215,21 @@ def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:
         if own is None or isinstance(own, list):
             added = value if own is None else [each for each in value if each not in own]
             first[key] = added if own is None else [*own, *added]
-            for id in _held(added):
-                contain(first, inside[id])
+            _bring(first, _held(added), inside)
         elif key != "code":
             lost = True
     return not lost
+
+
+def _bring(home: dict[str, Any], ids: list[str], inside: dict[str, dict[str, Any]]) -> None:
+    """Put contained resources into `home`, and those they refer to in turn."""
+    seen: set[str] = set()
+    while ids:
+        id = ids.pop()
+        if id in inside and id not in seen:
+            seen.add(id)
+            contain(home, inside[id])
+            ids += _held(inside[id])
 
 
 def _held(value: Any) -> list[str]:

@@ -93,6 +93,8 @@ class Converter:
             self._always[place.segment] = self._always.get(place.segment, 0) | 1 << place.field
         self._preparation = Preparation(module)
         self._outcome = Outcome(module, optional=message_map.patient == "optional")
+        patient = any(make.type == "Patient" and not make.into for make in message_map.makes)
+        self._lacking = "OBR" if message_map.arrange == "results" else "PID" if patient else "MSH"
         self._plans: dict[tuple[str, tuple[str, ...]], _Planned] = {}
         self._environments: dict[tuple[Any, ...], Environment] = {}
         self._arrange = arrange or ARRANGEMENTS[message_map.arrange]
@@ -158,7 +160,7 @@ class Converter:
         conversion.notes, conversion.remarks, conversion.entries, conversion._at, conversion.repeating = [], [], [], 0, 0
         conversion.urls, conversion.ordinals, conversion.aliases, conversion.originals = {}, {}, {}, {}
         conversion.leftover, conversion.trace, conversion.weak = [], [], []
-        conversion.noted, conversion.repeated, conversion.pending = set(), set(), {}
+        conversion.noted, conversion.repeated, conversion.pending, conversion.kept = set(), set(), {}, set()
         nodes = plan.nodes + 1
         conversion.outs, conversion.refs = [None] * nodes, [None] * nodes
         conversion.forms, conversion.logical = [None] * nodes, [None] * nodes
@@ -221,7 +223,7 @@ class Converter:
 
     def _finished(self, conversion: Conversion, planned: _Planned, steps: list[Any]) -> Converted:
         if not conversion.entries and self.map.messages:
-            raise MessageError(ErrorCode.SEGMENT_SEQUENCE, "OBR", "there is nothing to convert: no patient, no order and no result")
+            raise MessageError(ErrorCode.SEGMENT_SEQUENCE, self._lacking, "there is nothing to convert: no patient, no order and no result")
         header = conversion.rows[0]
         bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
         if header[10]:

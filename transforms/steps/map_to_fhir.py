@@ -28,7 +28,7 @@ class MapToFhir:
     def prepare(self, resources: Resources) -> Callable[[Document], Document]:
         """The step over a site's maps.  Raises ConfigurationError with every problem of the maps."""
         library = Library.load(resources.maps, resources.files)
-        if self.map != "auto" and self.map not in library.message_maps:
+        if self.map != "auto" and library.named(self.map) not in library.message_maps:
             known = ", ".join(["auto", *library.message_maps])
             raise ConfigurationError((Problem("", 0, 0, "unknown_map", f"There is no message map `{self.map}`; there are {known}."),))
         convert = library.converter(self.map, self.options)
