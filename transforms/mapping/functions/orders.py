@@ -9,6 +9,7 @@ from typing import Any
 from transforms.mapping.functions.codes import Codes, codeable_concept, coding
 from transforms.mapping.functions.composites import apart, components
 from transforms.mapping.functions.contacts import address as as_address
+from transforms.mapping.functions.contacts import contact_point
 from transforms.mapping.functions.identifiers import entity_identifier, entity_identifier_pair
 from transforms.mapping.functions.people import organization as as_organization
 from transforms.mapping.functions.people import practitioner
@@ -31,14 +32,33 @@ def entity_identifiers(text: str, r: Reading, type: str = "", also: str = "") ->
 
 
 @function("group_identifier", gives="Identifier", memo=True)
-def group_identifier(text: str, r: Reading, type: str = "PGN") -> dict[str, Any] | None:
-    """ORC-4, EI or EIP, as the Identifier of a requisition."""
+def group_identifier(text: str, r: Reading, type: str = "PGN", filler: str = "") -> dict[str, Any] | None:
+    """ORC-4, EI or EIP, as the Identifier of a requisition.  `filler`: the filler's number of the group in a field of its own."""
     if r.subcomponent not in text:
         return entity_identifier(text, r, type)
-    pair = entity_identifier_pair(text, r, placer=type, filler="FGN")
-    if pair and len(pair) > 1:
+    placer, fillers = components(text, r, 2)[:2]
+    if fillers and filler:
         r.left(2)
-    return pair[0] if pair else None
+    return _entity_within(placer, r, type) if placer else None
+
+
+@function("group_identifier_of_filler", gives="Identifier", memo=True)
+def group_identifier_of_filler(text: str, r: Reading) -> dict[str, Any] | None:
+    """ORC-4, where it is an EIP: its second part, the filler's number of the group, as Identifier of type FGN."""
+    part = components(text, r, 2)[1] if r.subcomponent in text else ""
+    return _entity_within(part, r, "FGN") if part else None
+
+
+def _entity_within(part: str, r: Reading, type: str) -> dict[str, Any] | None:
+    return entity_identifier(part.replace(r.subcomponent, r.component), r, type)
+
+
+@function("callback", gives="ContactPoint", memo=True)
+def callback(text: str, r: Reading, also: str = "") -> dict[str, Any] | None:
+    """XTN whom to call about an order as ContactPoint.  `also`: the same in another field."""
+    if also and also != text:
+        r.left("also")
+    return contact_point(text, r)
 
 
 @function("order_reference", gives="Reference", list=True, memo=True)
