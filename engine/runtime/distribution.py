@@ -102,7 +102,9 @@ class Distribution:
                 rows.setdefault(id, []).extend(written)
         runs = {digest: await self.load(digest) for digest in {message.version for message in messages}}
         return [
-            Unsettled(message, rows.get(message.id, ()), runs[message.version], await self.first_received(message), self.standing(message.id))
+            Unsettled(
+                message, rows.get(message.id, ()), runs[message.version], await self.first_received(message), self.standing(message.id)
+            )
             for message in messages
         ]
 

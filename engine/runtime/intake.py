@@ -126,12 +126,12 @@ class Intake:
         try:
             plan = self._dispatch.plan(read) if isinstance(read, Document) else read
             arrival.merges = plan.merges
-            stored = await self._store.receive(arrival)
-            if not stored.duplicate:
-                self._merges.add(stored.id, plan.merges)
-            return stored, None if self._when == "when_stored" and isinstance(read, Document) else plan
-        finally:
+            storing = self._store.receive(arrival)
+        except BaseException:
             self._merges.leave()
+            raise
+        stored = await self._merges.written(storing, plan.merges)
+        return stored, None if self._when == "when_stored" and isinstance(read, Document) else plan
 
     def _control_id(self, read: Document | Plan, content: bytes) -> str:
         """MSH-10, as far as it can be made out."""
@@ -284,13 +284,11 @@ class Intake:
                 self.name, digest, original.content, self._now(), control_id=original.control_id, replay_of=root,
                 destinations=destinations, force=force, merges=() if undone else plan.merges, undoes=original.id if undone else 0,
             )  # fmt: skip
-            stored = await self._store.receive(arrival)
-            if undone:
-                merges.undo(stored.id, original.id)
-            else:
-                merges.add(stored.id, plan.merges)
-        finally:
+            storing = self._store.receive(arrival)
+        except BaseException:
             merges.leave()
+            raise
+        stored = await merges.written(storing, plan.merges, arrival.undoes)
         hand = InHand(stored.id, original.control_id, arrival.received, len(original.content), force, root)
         hand.unsaid = False
         self._events.tell(Received(self.name, stored.id, hand.size, self._now() - arrival.received))

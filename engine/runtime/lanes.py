@@ -138,6 +138,10 @@ class Lanes:
 
     # -- deliveries that take several lanes
 
+    def joined(self, lane: Lane) -> bool:
+        """Whether somebody in another lane waits for what is in this one."""
+        return bool(self._joins) and any(type(each) is Place for each in lane.queue)
+
     def _join(self, delivery: Delivery, own: Lane) -> None:
         join = self._joins[delivery] = _Join(own)
         for key in dict.fromkeys(delivery.also):

@@ -10,13 +10,13 @@ While a merge is being written, messages wait here for their turn, so that none 
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError, Future
+from asyncio import AbstractEventLoop, CancelledError, Future, shield
 from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 
-from engine.store.records import MergeRow
+from engine.store.records import MergeRow, Stored
 from transforms.document import HL7, NO_ALIASES, Aliases, Document, Merge
 from transforms.mapping.identity import namer
 from transforms.mapping.merging import EVENTS, after
@@ -55,11 +55,13 @@ class Merges:
         self._views.clear()
         self.now = Standing(self._in_force(len(self._changes)))
 
-    def add(self, message_id: int, merges: Iterable[Merge]) -> None:
+    def add(self, message_id: int, merges: Sequence[Merge]) -> None:
         """A message that merges is durable."""
-        merges = list(merges)
-        if merges:
-            self.rows += [MergeRow(message_id, merge) for merge in merges]
+        rows = [MergeRow(message_id, merge) for merge in merges]
+        if rows and self._changes and message_id < self._changes[-1]:
+            self.load(sorted([*self.rows, *rows], key=lambda row: row.message_id))
+        elif rows:
+            self.rows += rows
             self._changes.append(message_id)
             self.now = Standing(after(self.now.aliases, merges, message_id))
 
@@ -72,7 +74,7 @@ class Merges:
         return tuple([row for row in self.rows if row.message_id == message_id])
 
     def family(self, secret: str, uid: str) -> str:
-        """One name for all ids of one patient that were ever merged, also if that was taken back: whose result it is, is no conflict then."""
+        """One name for all ids of a patient that were ever merged, also if that was taken back: whose result it is, is no conflict."""
         found = self._families.get(secret)
         if found is None:
             found = self._families[secret] = _Family(secret)
@@ -83,7 +85,8 @@ class Merges:
         if not self._changes:
             return NOWHERE
         index = bisect_left(self._changes, message_id)
-        undone = tuple([row.merge for row in self.rows if row.undone == message_id]) if self._changes[index : index + 1] == [message_id] else ()
+        changing = self._changes[index : index + 1] == [message_id]
+        undone = tuple([row.merge for row in self.rows if row.undone == message_id]) if changing else ()
         if index == len(self._changes):
             return self.now
         found = self._views.get(index)
@@ -131,8 +134,22 @@ class Merges:
         if not closing:
             self._next()
 
+    def written(self, storing: Future[Stored], merges: Sequence[Merge], undone: int = 0) -> Awaitable[Stored]:
+        """Await what closed the door: it opens when that is durable, or was not kept, whoever still waits for it."""
+
+        def known(storing: Future[Stored]) -> None:
+            if not storing.cancelled() and storing.exception() is None and not storing.result().duplicate:
+                if undone:
+                    self.undo(storing.result().id, undone)
+                else:
+                    self.add(storing.result().id, merges)
+            self.leave()
+
+        storing.add_done_callback(known)
+        return shield(storing)
+
     def leave(self) -> None:
-        """What closed the door is durable, or was not kept."""
+        """Open the door."""
         self._closed = False
         self._next()
 
@@ -155,7 +172,8 @@ class _Family:
 
     def of(self, uid: str, rows: Sequence[MergeRow]) -> str:
         for row in rows[self._seen :]:
-            prior, survivor = (self._head(self._name(f"{row.merge.kind}|{system}|{value}")) for system, value in (row.merge.prior, row.merge.survivor))
+            both = (row.merge.prior, row.merge.survivor)
+            prior, survivor = (self._head(self._name(f"{row.merge.kind}|{system}|{value}")) for system, value in both)
             if prior != survivor:
                 self._heads[prior] = survivor
         self._seen = len(rows)

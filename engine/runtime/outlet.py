@@ -45,7 +45,9 @@ class Home(Protocol):
 class Outlet:
     """A destination that runs."""
 
-    def __init__(self, delivering: Delivering, home: Home, settling: Settling, store: Store, events: Events, world: World, window: int) -> None:
+    def __init__(
+        self, delivering: Delivering, home: Home, settling: Settling, store: Store, events: Events, world: World, window: int
+    ) -> None:
         self.delivering, self.name = delivering, delivering.policy.name
         hands = self._hands = home.hands
         self._home, self._settling, self._store, self._events, self._now = home, settling, store, events, world.now
@@ -88,7 +90,8 @@ class Outlet:
 
     def _set_down_waiting(self) -> None:
         """Lanes whose first waits for its time must not fill the window."""
-        for lane in [lane for lane in self.delivering.lanes if lane.timer is not None and len(lane.queue) > 1]:
+        lanes = self.delivering.lanes
+        for lane in [lane for lane in lanes if lane.timer is not None and len(lane.queue) > 1 and not lanes.joined(lane)]:
             self.parking.wait_behind(lane)
 
     def _over(self, lane: Lane, delivery: Delivery) -> None:

@@ -57,10 +57,8 @@ class Hospital:
         self._send(f"ADT^{event}^ADT_A01", "registry", at, f"EVN|{event}|202603{at}00+0100", pid, "PV1|1|N")
 
     def merge(self, prior: str, survivor: str, at: str) -> dict[str, Any]:
-        event = f"EVN|A40|202603{at}00+0100"
-        return self._send(
-            "ADT^A40^ADT_A39", "registry", at, event, f"PID|1||{self.mrn(survivor)}^^^HOSP^MR||{survivor}son^Eva", f"MRG|{self.mrn(prior)}^^^HOSP^MR"
-        )  # fmt: skip
+        event, pid = f"EVN|A40|202603{at}00+0100", f"PID|1||{self.mrn(survivor)}^^^HOSP^MR||{survivor}son^Eva"
+        return self._send("ADT^A40^ADT_A39", "registry", at, event, pid, f"MRG|{self.mrn(prior)}^^^HOSP^MR")
 
     def result(self, letter: str, order: str, at: str, value: str, test: str = GLUCOSE, channel: str = "lab") -> dict[str, Any]:
         found = self._send(

@@ -48,7 +48,8 @@ def merges_of(message: Message, context: Context) -> tuple[Merge, ...]:
         if prior == survivor and prior != merge.prior:
             continue  # it is merged already
         if survivor == merge.prior:
-            raise MessageError(ErrorCode.DUPLICATE_KEY, place, "the number is what the surviving one was merged into: undo that merge first")
+            why = "the surviving number was merged into this one: undo that merge first"
+            raise MessageError(ErrorCode.DUPLICATE_KEY, place, why)
         if prior != merge.prior:
             raise MessageError(ErrorCode.DUPLICATE_KEY, place, "the number is merged into another one already: undo that merge first")
         found.append(merge)
@@ -106,7 +107,8 @@ def _patients(person: Segment, merge: Segment, event: str, reading: Reading) -> 
 
 
 def _visit(visit: Segment, merge: Segment, event: str, reading: Reading) -> Iterator[tuple[Merge, str]]:
-    survivor, prior = (numbered(reading, text) for text in ([*visit.repetitions(19), ""][0], [*merge.repetitions(5), ""][0]))  # type: ignore[arg-type]
+    texts = [*visit.repetitions(19), ""][0], [*merge.repetitions(5), ""][0]
+    survivor, prior = (numbered(reading, text) for text in texts)  # type: ignore[arg-type]
     if survivor is not None and prior is not None and prior[:2] != survivor[:2]:
         yield Merge("Encounter", event, prior[:2], survivor[:2]), f"{merge.place}-5"
 
@@ -153,7 +155,8 @@ def undoing(merges: Sequence[Merge], identity: Identity) -> dict[str, Any]:
             entries.append(_patch(name, each.kind, each.prior, [again, *_unlink(name, "replaced-by", each.survivor)]))
             entries.append(_patch(name, each.kind, each.survivor, _unlink(name, "replaces", each.prior)))
         else:
-            entries.append(_patch(name, each.kind, each.prior, [_replace("Encounter.status", "valueCode", "unknown"), _delete("Encounter.partOf")]))
+            status = _replace("Encounter.status", "valueCode", "unknown")
+            entries.append(_patch(name, each.kind, each.prior, [status, _delete("Encounter.partOf")]))
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
 

@@ -23,8 +23,10 @@ def unite(conversion: Conversion, resource: dict[str, Any], known: Known) -> Non
     kind, aliases = resource["resourceType"], conversion.context.aliases
     if (identifiers := resource.get("identifier")) is not None and type(identifiers) is list:
         resource["identifier"] = _own(kind, identifiers, known, aliases)
-    if kind == LINKED and (priors := aliases.priors(kind, known)) and (silent := [each for each in priors if each not in _told(conversion)]):
-        resource["link"] = [*resource.get("link", ()), *(_link(kind, each) for each in silent)]
+    if kind == LINKED and (priors := aliases.priors(kind, known)):
+        told = _told(conversion)
+        if silent := [_link(kind, each) for each in priors if each not in told]:
+            resource["link"] = [*resource.get("link", ()), *silent]
 
 
 def _told(conversion: Conversion) -> set[Known]:
