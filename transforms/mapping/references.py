@@ -10,6 +10,7 @@ import msgspec
 
 from transforms.mapping.conversion import Conversion
 from transforms.mapping.identity import criterion
+from transforms.mapping.joining import joined
 from transforms.mapping.uniting import unite
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
@@ -37,13 +38,23 @@ def refer(shared: Shared, conversion: Conversion, home: dict[str, Any]) -> dict[
             conversion.urls[shared.url] = len(conversion.entries)
             conversion.entries.append(shared.entry)
             conversion.kept.add(shared.url)
-        elif conversion.entries[known] is not shared.entry and not _merged(_own_entry(conversion, shared.url)["resource"], shared.entry["resource"]):
-            conversion.lost()
+        elif (twin := shared.entry["resource"]) is not (first := conversion.entries[known]["resource"]) and twin != first:
+            _join(conversion, shared.url, twin)
     elif shared.contained is not None:
         contain(home, shared.contained)
     for each in shared.inner:
         refer(each, conversion, home)
     return shared.reference
+
+
+def _join(conversion: Conversion, url: str, twin: dict[str, Any]) -> None:
+    """What a field says of somebody who is there already goes there; what contradicts that is left over."""
+    first = _own_entry(conversion, url)["resource"]
+    made, lost = joined(first, {key: value for key, value in twin.items() if key != "contained"})
+    first.update(made)
+    _bring(first, _held(first), {each["id"]: each for each in twin.get("contained", ())})
+    if lost:
+        conversion.lost()
 
 
 def contain(home: dict[str, Any], resource: dict[str, Any]) -> None:
