@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from bench import conversion, handwritten, load
+from bench import conversion, handwritten, load, other_types
 from transforms.fhir.serialization import dumps
 
 
@@ -23,3 +23,10 @@ def test_by_hand_and_by_map_alike(seed: int) -> None:
     content = load.message("CTL1", random.Random(seed))
     _, by_hand, _ = handwritten.convert(content)
     assert facts(by_hand) == facts(conversion.by_map()(content))
+
+
+@pytest.mark.parametrize("structure", other_types.BY_HAND)
+def test_other_types_by_hand_and_by_map_alike(structure: str) -> None:
+    """Admissions, vaccinations and appointments too."""
+    content = other_types.message(structure, "CTL1", random.Random(1))
+    assert facts(other_types.BY_HAND[structure](content)) == facts(conversion.by_map(structure)(content))
