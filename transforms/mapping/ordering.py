@@ -8,7 +8,7 @@
             DISPENSE (RXD …)  ADMINISTRATION (RXA …)  GIVE (RXG …)    with COMPONENT (RXC NTE) and OBSERVATION inside
             OBSERVATION (OBX NTE PRT)
             SPECIMEN (SPM SAC NTE)  SPECIMEN_OBSERVATION (OBX …)
-            PRIOR (PID …)  PRIOR_ORDER (ORC OBR NTE …)  PRIOR_OBSERVATION (OBX NTE PRT)
+            PRIOR (PID …), OWN_PRIOR (no PID)  PRIOR_ORDER (ORC OBR NTE …)  PRIOR_OBSERVATION (OBX NTE PRT)
 
 What is the patient's, an order's or a prior result's is the structure's to say; inside an order a segment belongs to what it
 follows.  A specimen around orders (OML_O33, O35) stands in each of them.  A second OBR is another order, without the ORC.
@@ -109,7 +109,9 @@ class _Order:
             if isinstance(each, Segment):
                 self._put(each)
             elif each.name == "PRIOR_RESULT" and each.children[0].name != "ORDER_PRIOR":  # a second OBR that nothing introduces is no prior one
-                _fill_prior(self._order.grow("PRIOR"), sorted(each.walk(), key=_position))
+                segments = sorted(each.walk(), key=_position)
+                named = any(segment.name == "PID" for segment in segments)
+                _fill_prior(self._order.grow("PRIOR" if named else "OWN_PRIOR"), segments)
                 self._latest = None
             else:
                 self._latest = None if each.name == "OBSERVATION" else self._latest

@@ -15,14 +15,17 @@ from transforms.mapping.functions.identifiers import entity_identifier
 from transforms.mapping.functions.numbers import decimal
 from transforms.mapping.functions.places import location
 from transforms.mapping.functions.quantities import composite_quantity, unit_of
-from transforms.mapping.functions.registry import Beside, function
-from transforms.mapping.functions.texts import display
+from transforms.mapping.functions.registry import Beside, function, predicate
+from transforms.mapping.functions.texts import display, integer
 from transforms.mapping.functions.times import date_time, period, plain_date_time
 from transforms.mapping.reading import Reading
 from transforms.terminology.code_systems import UCUM
 
 _PER = re.compile(r"([SMHDWL])([1-9][0-9]{0,5})?")
 _PER_UNIT = {"S": "s", "M": "min", "H": "h", "D": "d", "W": "wk", "L": "mo"}
+
+UNKNOWN_AMOUNT = 999
+"""What senders write in RXA-6 where nobody knows how much was given."""
 
 
 @function("dose", gives="*", memo=True)
@@ -38,6 +41,13 @@ def dose(text: str, r: Reading, maximum: str = "", unit: str = "") -> tuple[str,
     if high is None or high == low:
         return "Quantity", {"value": low, **measured}
     return "Range", {"low": {"value": low, **measured}, "high": {"value": high, **measured}}
+
+
+@function("amount_of", gives="Quantity", memo=True)
+def amount_of(text: str, r: Reading) -> dict[str, Any] | None:
+    """CQ as a Quantity that may have no comparator: a dose, a volume."""
+    made = composite_quantity(text, r)
+    return made if made and "comparator" not in made else None
 
 
 @function("strength", gives="Ratio", memo=True)
@@ -60,7 +70,7 @@ def strength(text: str, r: Reading, unit: str = "", volume: str = "", volume_uni
 @function("per_day", gives="Ratio", memo=True)
 def per_day(text: str, r: Reading) -> dict[str, Any] | None:
     """CQ, the total of a day, as Ratio."""
-    total = composite_quantity(text, r)
+    total = amount_of(text, r)
     return total and {"numerator": total, "denominator": {"value": Decimal(1), "unit": "day", "system": UCUM, "code": "d"}}
 
 
@@ -79,6 +89,20 @@ def rate_per(text: str, r: Reading, amount: str, unit: str = "") -> tuple[str, A
         return None
     time = {"value": Decimal(match[2] or "1"), "unit": _PER_UNIT[match[1]], "system": UCUM, "code": _PER_UNIT[match[1]]}
     return "Ratio", {"numerator": {"value": number, **unit_of(unit, r)}, "denominator": time}
+
+
+@function("refills", gives="unsignedInt", memo=True)
+def refills(text: str, r: Reading) -> int | None:
+    """NM, how often a thing may be had again, as a whole number of at least 0."""
+    number = integer(text, r)
+    return number if number is not None and number >= 0 else None
+
+
+@predicate("amount")
+def amount(text: str, r: Reading) -> bool:
+    """Whether a text says how much: a number, and not the 999 that says nobody knows."""
+    number = decimal(text.strip())
+    return number is not None and number != UNKNOWN_AMOUNT
 
 
 @function("administration_time", gives="*", memo=True, beside=True)
