@@ -22,6 +22,7 @@ class RawMessage:
     received: float  # seconds since the epoch
     peer: str = ""  # address of the sender, `host:port`
     problem: str = ""
+    about: Mapping[str, str] = field(default_factory=dict, compare=False)  # what is known of it beside its bytes (Context.about)
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -36,6 +37,8 @@ class Response:
     contents: tuple[bytes, ...] = ()
     later: Future[Response] | None = field(default=None, compare=False)
     lost: Callable[[], None] | None = field(default=None, compare=False)
+    code: str = ""  # MSA-1 of the last of them, or what would stand there; empty where nothing is owed
+    id: int = 0  # of the message, 0 where it could not be kept
 
 
 class Verdict(Enum):

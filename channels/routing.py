@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from channels.definition import Channel
 from transforms.component import Resources
 from transforms.declaration.building import Placed
-from transforms.document import HL7, NO_ALIASES, Aliases, Context, Document, Identity
+from transforms.document import FHIR_JSON, HL7, NO_ALIASES, Aliases, Context, Document, Identity
 from transforms.errors import ConfigurationError, ErrorCode, MessageError, OptionError
+from transforms.fhir.serialization import loads
 from transforms.hl7.message import NULL, Message, parse
 from transforms.hl7.readers import reader
 from transforms.pipeline import Filtered, Pipeline, assemble, prepare
 
 Routed = Mapping[str, Document | Filtered]
 """Destination -> what it gets, or which of its rules did not want it."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 Fault = tuple[Placed, OptionError | ConfigurationError | ValueError]
 """A rule or step that cannot be prepared, and why."""
@@ -37,12 +41,16 @@ class Route:
     branches: tuple[tuple[str, Pipeline | None], ...]
     identity: Identity
 
-    def document(self, content: bytes, received: datetime, aliases: Aliases = NO_ALIASES) -> Document:
+    def document(
+        self, content: bytes, received: datetime, aliases: Aliases = NO_ALIASES, about: Mapping[str, str] = NOTHING
+    ) -> Document:
         """What the source handed in, as the first rule sees it.  Raises MessageError where it is no HL7 or not for us."""
         channel = self.channel
-        context = Context(received, channel.channel, channel.timezone, self.identity, aliases)
+        context = Context(received, channel.channel, channel.timezone, self.identity, aliases, about)
+        if self.gives == FHIR_JSON:
+            return Document(FHIR_JSON, _resource(content), context)
         if self.gives != HL7:
-            return Document(self.gives, content, context)
+            return Document(about.get("media_type") or self.gives, content, context)
         message = parse(content)
         if (_control_id(message) or "").strip() in ("", NULL):
             raise MessageError(ErrorCode.REQUIRED_FIELD_MISSING, "MSH-10", "without a control id no answer can name the message", fatal=True)
@@ -101,6 +109,14 @@ def _prepared(placed: Placed, resources: Resources, faults: list[Fault]) -> Any:
 
 
 _control_id, _processing_id = reader("MSH-10.1"), reader("MSH-11.1")
+
+
+def _resource(content: bytes) -> dict[str, Any]:
+    """A resource in JSON.  Raises MessageError."""
+    body = loads(content)
+    if not isinstance(body, dict) or not isinstance(body.get("resourceType"), str):
+        raise MessageError(ErrorCode.SEGMENT_SEQUENCE, "$this", "it is no FHIR resource: a JSON object with a resourceType", fatal=True)
+    return body
 
 
 def _welcome(message: Message, processing: Sequence[str]) -> None:

@@ -308,3 +308,24 @@ def _trusting_context(declaration: Tls, folder: Path) -> ssl.SSLContext:
         _certificates(folder / declaration.ca, ours=False)
         return ssl.create_default_context(cafile=folder / declaration.ca)
     return ssl.create_default_context()
+
+
+def server_context(declaration: ServerTls, folder: Path) -> Reloading[ssl.SSLContext]:
+    """The context of an aiohttp server: one for as long as it runs, into which changed files are read again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _SSL_MINIMUM[declaration.minimum]
+
+    def filled() -> ssl.SSLContext:
+        certificate, key = folder / declaration.certificate, folder / declaration.key
+        _certificates(certificate), _private_key(key, declaration.key_password)
+        try:
+            context.load_cert_chain(certificate, key, declaration.key_password or None)
+        except ssl.SSLError:
+            raise ConnectorError("tls: the private key does not belong to the certificate") from None
+        if declaration.client_ca:
+            _certificates(folder / declaration.client_ca, ours=False)
+            context.load_verify_locations(folder / declaration.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    return Reloading(filled, _files(declaration, folder), declaration.reload)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from channels import loading
+from channels.http.address import address
 from channels.loading import Loading
 from engine import configuration
 from engine.admin_api import routes
@@ -175,16 +176,6 @@ class Application:
         task = self._loop.create_task(work)
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
-
-
-def address(listen: str) -> tuple[str, int]:
-    """Host and port of a TCP endpoint as Twisted writes it: `tcp:8080:interface=127.0.0.1`.  Raises OSError where it is none."""
-    kind, *parts = listen.replace("\\:", "\0").split(":")
-    named = dict(part.split("=", 1) for part in parts if "=" in part)
-    port = named.get("port") or next((part for part in parts if "=" not in part), "")
-    if kind != "tcp" or not port.isdigit():
-        raise OSError(f"http: listen should be written tcp:8080:interface=127.0.0.1, and not {listen}")
-    return named.get("interface", "127.0.0.1").replace("\0", ":"), int(port)
 
 
 def control_ids(now: float, process: int) -> Callable[[], str]:

@@ -91,6 +91,7 @@ class Context:
     timezone: str = ""  # IANA name declared by the channel; empty: none
     identity: Identity = Identity()
     aliases: Aliases = NO_ALIASES
+    about: Mapping[str, str] = field(default_factory=dict)  # how it came: of HTTP `method`, `path`, `query`, `media_type`, `header.x-name`
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Unsettled:
 
     def plan(self) -> Plan:
         """What is to be done with it."""
-        return self.dispatch.again(self.message.content, self.received, self.message.destinations, self.standing)
+        return self.dispatch.again(self.message.content, self.received, self.message.destinations, self.standing, self.message.about)
 
 
 class Reading(Protocol):

@@ -24,6 +24,7 @@ from engine.runtime.dispatch import Dispatch
 from engine.runtime.distribution import Distribution
 from engine.runtime.intake import Intake
 from engine.runtime.merges import Merges
+from engine.runtime.outcomes import Outcomes
 from engine.runtime.outlet import Outlet
 from engine.runtime.register import Register
 from engine.runtime.retry import Backoff
@@ -32,6 +33,7 @@ from engine.runtime.states import ChannelState, step
 from engine.runtime.versions import Unrunnable, Versions
 from engine.store.contract import Store
 from engine.store.records import MergeRow, MessageRow
+from transforms.document import HL7
 from transforms.errors import ConfigurationError
 
 C = ChannelState
@@ -256,7 +258,8 @@ class Channel:
     async def _use(self) -> None:
         """Take in messages under the version that was opened."""
         dispatch = await self.versions.use(self.version, self._opened)
-        self.intake = Intake(self, dispatch, self.version.digest, Answering(self._opened.channel, self.plant.world), self.plant)
+        answering = Answering(self._opened.channel, self.plant.world) if dispatch.gives == HL7 else Outcomes()
+        self.intake = Intake(self, dispatch, self.version.digest, answering, self.plant)
         for destination in self._opened.channel.destinations:
             if destination.name in self.outlets:
                 self.outlets[destination.name].delivering.register.mode = self._opened.channel.report_mode

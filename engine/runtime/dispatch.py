@@ -6,13 +6,13 @@ room for it, it is made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from channels.definition import Channel
 from channels.loading import Version
-from channels.routing import Route
+from channels.routing import NOTHING, Route
 from engine.runtime.in_hand import Delivery, Joining
 from engine.runtime.keys import patient_lane, search_keys
 from engine.runtime.merges import NOWHERE, Standing
@@ -56,9 +56,11 @@ class Dispatch:
         """A version's, whose references are resolved."""
         return cls(version.route)
 
-    def read(self, content: bytes, received: float, aliases: Aliases = NO_ALIASES) -> Document:
+    def read(
+        self, content: bytes, received: float, aliases: Aliases = NO_ALIASES, about: Mapping[str, str] = NOTHING
+    ) -> Document:
         """The message as the first rule sees it, with the merges in force.  Raises MessageError."""
-        return self._route.document(content, datetime.fromtimestamp(received, timezone.utc), aliases)
+        return self._route.document(content, datetime.fromtimestamp(received, timezone.utc), aliases, about)
 
     def plan(self, document: Document, only: Iterable[str] = ()) -> Plan:
         """What to do with it; never raises.  `only`: deliver to these destinations and no other."""
@@ -78,10 +80,12 @@ class Dispatch:
         except Exception as error:  # whatever a message does to us, it is answered and kept
             return broken(error, keys)
 
-    def again(self, content: bytes, received: float, only: Iterable[str] = (), standing: Standing = NOWHERE) -> Plan:
+    def again(
+        self, content: bytes, received: float, only: Iterable[str] = (), standing: Standing = NOWHERE, about: Mapping[str, str] = NOTHING
+    ) -> Plan:
         """The plan of a message read back from the store, as of its standing; never raises."""
         try:
-            document = self.read(content, received, standing.aliases)
+            document = self.read(content, received, standing.aliases, about)
         except MessageError as error:
             return refused(error)
         except Exception as error:

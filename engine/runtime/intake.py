@@ -24,6 +24,7 @@ from engine.runtime.first_attempts import NOT_DELIVERED, FirstAttempts
 from engine.runtime.in_hand import InHand
 from engine.runtime.keys import duplicate_key
 from engine.runtime.merges import Standing
+from engine.runtime.outcomes import Outcomes
 from engine.runtime.plan import Plan, broken, refused
 from engine.runtime.versions import Unrunnable
 from engine.store.contract import StoreUnavailable
@@ -49,13 +50,14 @@ OVER = (MessageStatus.SENT, MessageStatus.FILTERED)  # nothing of it is undelive
 class Intake:
     """Takes charge of messages under one channel version."""
 
-    def __init__(self, channel: Channel, dispatch: Dispatch, digest: str, answering: Answering, plant: Plant) -> None:
+    def __init__(self, channel: Channel, dispatch: Dispatch, digest: str, answering: Answering | Outcomes, plant: Plant) -> None:
         self._channel, self._dispatch, self._digest, self._answering = channel, dispatch, digest, answering
         self._store, self._settling, self._events, self._merges = plant.store, plant.settling, plant.events, plant.merges
         self._loop, self._now = plant.world.loop, plant.world.now
         declared = dispatch.channel
         self.name, self._when = declared.channel, declared.acknowledge
         self._window, self._within = declared.duplicates.window, declared.answer_within
+        self._resends = self._window > 0 and dispatch.gives == HL7  # only HL7 says by itself that it is the same message again
         self._owed: dict[int, FirstAttempts] = {}  # answers that wait for deliveries
         self._batches = Batches(self.name, self.receive, plant.events, plant.world) if dispatch.gives == HL7 else None
 
@@ -77,7 +79,7 @@ class Intake:
             self._events.tell(Fault(f"intake {self.name}", type(error).__name__))
             answer = self._answering.not_kept(raw.content)
         self._events.tell(Answered(self.name, id, answer.code, self._now() - raw.received))
-        return Response(answer.contents, later, partial(self._lost, id, answer.code))
+        return Response(answer.contents, later, partial(self._lost, id, answer.code), answer.code, id)
 
     def _lost(self, id: int, code: str) -> None:
         self._events.tell(Undelivered(self.name, id, code))
@@ -91,8 +93,8 @@ class Intake:
             await merges.enter(merging)
             read = self._read(raw)
         control_id = self._control_id(read, content)
-        key = duplicate_key(self.name, control_id, content) if self._window and not raw.problem else b""
-        arrival = Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id, key)
+        key = duplicate_key(self.name, control_id, content) if self._resends and not raw.problem else b""
+        arrival = Arrival(self.name, self._digest, content, raw.received, raw.peer, control_id, key, about=raw.about)
         if merging:
             stored, plan = await self._merge(arrival, read)
         else:
@@ -144,7 +146,7 @@ class Intake:
         try:
             if raw.problem:
                 raise PROBLEMS[raw.problem]
-            return self._dispatch.read(raw.content, raw.received, self._merges.now.aliases)
+            return self._dispatch.read(raw.content, raw.received, self._merges.now.aliases, raw.about)
         except MessageError as error:
             return refused(error, SearchKeys(control_id=peek(raw.content).control_id))
         except Exception as error:
@@ -246,7 +248,8 @@ class Intake:
     async def _made_again(self, first: MessageRow, raw: RawMessage) -> Answer:
         """The answer to a message that was stored when the engine stopped, and never answered."""
         dispatch = await self._channel.versions.load(first.version)
-        plan = dispatch.again(first.content, await self._channel.distribution.first_received(first), (), self._merges.standing(first.id))
+        received = await self._channel.distribution.first_received(first)
+        plan = dispatch.again(first.content, received, (), self._merges.standing(first.id), first.about)
         error = plan.error
         if error is None and self._when == "when_delivered" and first.status not in OVER and _to_send(plan):
             error = NOT_DELIVERED
@@ -279,10 +282,10 @@ class Intake:
         await merges.enter(True)
         try:
             standing = Standing(merges.now.aliases, undone) if undone else merges.now
-            plan = dispatch.again(original.content, received, destinations, standing)
+            plan = dispatch.again(original.content, received, destinations, standing, original.about)
             arrival = Arrival(
                 self.name, digest, original.content, self._now(), control_id=original.control_id, replay_of=root,
-                destinations=destinations, force=force, merges=() if undone else plan.merges, undoes=original.id if undone else 0,
+                destinations=destinations, force=force, merges=() if undone else plan.merges, undoes=original.id if undone else 0, about=original.about,
             )  # fmt: skip
             storing = self._store.receive(arrival)
         except BaseException:

@@ -137,7 +137,7 @@ class Outlet:
         """A delivery of a parked lane, made again."""
         dispatch = await self._home.load(message.version)
         received, standing = await self._home.first_received(message), self._home.standing(message.id)
-        plan = dispatch.again(message.content, received, message.destinations, standing)
+        plan = dispatch.again(message.content, received, message.destinations, standing, message.about)
         delivery = next((one for one in plan.deliveries.get(self.name, ()) if one.part == row.part), None)
         rows = await self._store.deliveries(message.id)
         hand = self._hands.by_id.get(message.id)

@@ -46,7 +46,7 @@ async def replay(
     released = kept.release if kept is not None and kept.release != flue.__version__ else ""
     if dry_run:
         received = await channel.distribution.first_received(original)
-        plan = dispatch.again(original.content, received, destinations, channel.plant.merges.now)
+        plan = dispatch.again(original.content, received, destinations, channel.plant.merges.now, original.about)
         return Replayed(original.id, 0, plan.status.value if plan.status else "", _why(plan), tuple(outputs(plan)), released)
     id = await channel.replay(original, dispatch, digest, destinations, force)
     return Replayed(original.id, id, released=released)

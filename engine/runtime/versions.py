@@ -7,11 +7,12 @@ person says otherwise; so a few versions stay prepared.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import flue
 from channels.loading import Version, from_files
+from channels.routing import NOTHING
 from engine.runtime.dispatch import Dispatch
 from engine.runtime.merges import NOWHERE, Standing
 from engine.runtime.plan import Plan, refused
@@ -28,7 +29,9 @@ class Unrunnable:
     def __init__(self, why: str) -> None:
         self._why = why
 
-    def again(self, content: bytes, received: float, only: Iterable[str] = (), standing: Standing = NOWHERE) -> Plan:
+    def again(
+        self, content: bytes, received: float, only: Iterable[str] = (), standing: Standing = NOWHERE, about: Mapping[str, str] = NOTHING
+    ) -> Plan:
         """The error."""
         return refused(MessageError(ErrorCode.INTERNAL, "MSH", self._why, origin="engine"))
 

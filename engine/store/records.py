@@ -55,6 +55,7 @@ class Arrival:
     force: bool = False  # a replay that may overwrite what is newer
     merges: tuple[Merge, ...] = ()  # in force for every message after this one
     undoes: int = 0  # id of the message whose merges it takes back, 0: none
+    about: Mapping[str, str] = field(default_factory=dict, compare=False)  # what is known of it beside its bytes (Context.about)
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -173,6 +174,7 @@ class MessageRow:
     error_origin: str = ""
     error_text: str = ""
     keys: SearchKeys = SearchKeys()
+    about: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

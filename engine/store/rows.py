@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -16,6 +16,7 @@ MOST_PARTS = 1 << PART_BITS
 
 _encode = msgspec.json.encode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_named = msgspec.json.Decoder(dict[str, str]).decode
 _contents = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
 
 Fetch = Callable[[bytes], bytes]
@@ -30,6 +31,16 @@ def text_list(texts: tuple[str, ...]) -> str | None:
 def read_list(column: str | None) -> tuple[str, ...]:
     """What `text_list` wrote."""
     return _texts(column) if column else ()
+
+
+def mapping(texts: Mapping[str, str]) -> str | None:
+    """Named texts as one column; NULL for none."""
+    return _encode(texts).decode() if texts else None
+
+
+def read_mapping(column: str | None) -> Mapping[str, str]:
+    """What `mapping` wrote."""
+    return _named(column) if column else {}
 
 
 def delivery_id(message: int, route: int, part: int) -> int:
@@ -56,7 +67,7 @@ def read_message(row: tuple, names: Names, fetch: Fetch) -> MessageRow:
     return MessageRow(
         row[0], names.text(row[1]), names.text(row[2]), row[3], row[4] or "", MessageStatus(row[5]), control_id, content,
         row[9] or 0, read_list(row[10]), bool(row[11]), read_answer(row[12], row[13], row[14]),
-        row[15] or "", row[16] or "", row[17] or "", row[18] or "", keys,
+        row[15] or "", row[16] or "", row[17] or "", row[18] or "", keys, read_mapping(row[23]),
     )  # fmt: skip
 
 

@@ -135,6 +135,7 @@ class _Batch:
         self._messages.append((
             id, channel, self._names.number(arrival.version), arrival.received, arrival.peer or None, arrival.control_id or None,
             key or None, arrival.replay_of or None, rows.text_list(arrival.destinations), arrival.force or None, left, cuts,
+            rows.mapping(arrival.about) if arrival.about else None,
         ))  # fmt: skip
         writer.next_id = id + 1
         if resend:

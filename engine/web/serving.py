@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from channels.http.address import LOOPBACK
 from engine.store.contract import StoreUnavailable
 from transforms.fhir.serialization import dumps
 
@@ -61,7 +62,6 @@ async def json_body(request: web.Request) -> dict:
     return body
 
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON = frozenset({"application/json", "application/fhir+json"})
 

@@ -81,7 +81,8 @@ class Laboratory:
         try:
             world = World(loop, time.time, random.random, lambda: f"OWN{next(ids)}")
             self.engine = Engine(self._load, store, events, world, self._runner.reactor)
-            assert not (await self.engine.start()).problems
+            problems = (await self.engine.start()).problems
+            assert not problems, problems
             door = await serve(lambda application: routes.add(self.engine, metrics, application), "127.0.0.1", 0)
             self.url = f"http://127.0.0.1:{door.port}"
             try:

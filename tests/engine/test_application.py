@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.application import address, control_ids
+from engine.application import control_ids
 
 CHANNEL = """
 channel: copies
@@ -70,28 +70,8 @@ def test_it_does_not_start_on_files_that_do_not_check(tmp_path: Path) -> None:
         assert "channel.yaml:2:1: " in running.stderr.read()
 
 
-@pytest.mark.parametrize(
-    ("listen", "meant"),
-    [
-        ("tcp:8080:interface=127.0.0.1", ("127.0.0.1", 8080)),
-        ("tcp:port=9000:interface=0.0.0.0", ("0.0.0.0", 9000)),
-        ("tcp:0", ("127.0.0.1", 0)),
-        (r"tcp:8080:interface=\:\:1", ("::1", 8080)),
-    ],
-)
-def test_where_the_http_door_is(listen: str, meant: tuple[str, int]) -> None:
-    """As Twisted writes endpoints; without an interface, only this machine."""
-    assert address(listen) == meant
-
-
 def test_control_ids_of_our_own() -> None:
     """Unlike each other and those of other runs, and no longer than MSH-10 of old versions takes."""
     one, other = control_ids(1_800_000_000.0, 17), control_ids(1_800_000_000.001, 17)
     ids = {make() for make in (one, other) for _ in range(1000)}
     assert len(ids) == 2000 and max(map(len, ids)) <= 20
-
-
-def test_an_http_door_that_cannot_be() -> None:
-    """Said in a sentence."""
-    with pytest.raises(OSError, match="should be written"):
-        address("unix:/run/flue")

@@ -74,6 +74,11 @@ def sentence(outcome: object) -> str:
 ALL_OK = {"severity": "information", "code": "informational", "details": {"text": "Nothing is wrong"}}
 
 
+def accepted() -> Outcome:
+    """Something was taken charge of."""
+    return _outcome([_entry("information", "informational", "accepted")])
+
+
 def _entry(severity: str, code: str, text: str) -> Outcome:
     return {"severity": severity, "code": code, "details": {"text": text}}
 

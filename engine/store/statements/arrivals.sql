@@ -4,8 +4,8 @@ SELECT coalesce(max(id), 0) FROM messages;
 
 -- name: insert_message
 -- A message the engine has taken charge of.
-INSERT INTO messages (id, channel, version, received, peer, control_id, duplicate_key, replay_of, destinations, force, content, cuts)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO messages (id, channel, version, received, peer, control_id, duplicate_key, replay_of, destinations, force, content, cuts, about)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: enter_backlog
 -- A message waits to be settled.

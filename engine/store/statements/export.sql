@@ -2,7 +2,7 @@
 -- Messages with what became of them.
 SELECT m.id, channel.text AS channel, version.text AS version, m.received, m.peer, m.control_id, coalesce(o.status, 'received') AS status,
     m.replay_of, m.destinations, m.force, o.answer_code, o.answer, o.error_code, o.error_place, o.error_origin, o.error_text,
-    o.type, o.sender, o.patients, o.orders, m.content, m.cuts
+    o.type, o.sender, o.patients, o.orders, m.about, m.content, m.cuts
 FROM messages AS m JOIN names AS channel ON channel.id = m.channel JOIN names AS version ON version.id = m.version
 LEFT JOIN outcomes AS o ON o.id = m.id ORDER BY m.id;
 

@@ -2,7 +2,7 @@
 -- One message, whole.
 SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts,
     m.replay_of, m.destinations, m.force, o.answer_code, o.answer, o.more_answers,
-    o.error_code, o.error_place, o.error_origin, o.error_text, o.type, o.sender, o.patients, o.orders
+    o.error_code, o.error_place, o.error_origin, o.error_text, o.type, o.sender, o.patients, o.orders, m.about
 FROM messages AS m LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE m.id = ?;
 
@@ -10,7 +10,7 @@ WHERE m.id = ?;
 -- Messages of a channel that are received and not settled, oldest first, read on from an id.
 SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, m.content, m.cuts,
     m.replay_of, m.destinations, m.force, o.answer_code, o.answer, o.more_answers,
-    o.error_code, o.error_place, o.error_origin, o.error_text, o.type, o.sender, o.patients, o.orders
+    o.error_code, o.error_place, o.error_origin, o.error_text, o.type, o.sender, o.patients, o.orders, m.about
 FROM backlog AS b JOIN messages AS m ON m.id = b.message LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE b.channel = ? AND b.message > ?
 ORDER BY b.message LIMIT ?;

@@ -40,7 +40,7 @@ SELECT id FROM messages WHERE id >= ?1 AND id < ?2 ORDER BY id DESC;
 -- Messages (a JSON array of ids) that meet every condition, newest first, without content.
 SELECT m.id, m.channel, m.version, m.received, m.peer, coalesce(o.status, 'received'), m.control_id, NULL, NULL,
     m.replay_of, m.destinations, m.force, o.answer_code, NULL, NULL, o.error_code, o.error_place, o.error_origin, o.error_text,
-    o.type, o.sender, o.patients, o.orders
+    o.type, o.sender, o.patients, o.orders, m.about
 FROM json_each(:ids) AS wanted CROSS JOIN messages AS m ON m.id = wanted.value LEFT JOIN outcomes AS o ON o.id = m.id
 WHERE (:channel IS NULL OR m.channel = :channel)
     AND (:status = '' OR coalesce(o.status, 'received') = :status)
