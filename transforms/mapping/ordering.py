@@ -25,9 +25,9 @@ from transforms.mapping.admissions import arrange_admissions
 from transforms.mapping.arrangement import Branch
 
 _ORDERS = ("ORDER", "COMMON_ORDER", "ORDER_DIET", "ORDER_TRAY")
-_AROUND = ("RESPONSE", "QUERY_RESPONSE", "GENERAL_ORDER", "DEFINITION", "SPECIMEN", "SPECIMEN_CONTAINER", "CONTAINER")
+_AROUND = ("RESPONSE", "QUERY_RESPONSE", "PATIENT", "GENERAL_ORDER", "DEFINITION", "SPECIMEN", "SPECIMEN_CONTAINER", "CONTAINER")
 """Groups that may hold orders."""
-_OF_MESSAGE = ("MSH", "MSA", "ERR", "SFT", "UAC", "QRD", "QRF", "QAK", "QPD", "DSC", "BHS", "BTS", "FTS")
+_OF_MESSAGE = ("MSH", "MSA", "ERR", "SFT", "UAC", "QRD", "QRF", "QAK", "QPD", "RCP", "DSC", "BHS", "BTS", "FTS")
 _DETAILS = {"RXO": "PRESCRIPTION", "RXE": "PRESCRIPTION", "RXD": "DISPENSE", "RXA": "ADMINISTRATION", "RXG": "GIVE"}
 _OF_DETAIL = ("RXR", "RXC", "RXV", "CDO", "TQ1", "TQ2", "OBX", "NTE", "PRT", "TCD", "SID")
 """What belongs to the RXO, RXE, RXD, RXA or RXG it follows."""
