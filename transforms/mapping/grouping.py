@@ -16,6 +16,7 @@ from typing import Any
 
 from transforms.hl7.message import Segment
 from transforms.mapping.admissions import arrange_admissions
+from transforms.mapping.answering import arrange_vaccinations
 from transforms.mapping.arrangement import Branch
 from transforms.mapping.ordering import arrange_orders
 
@@ -53,6 +54,7 @@ ARRANGEMENTS: dict[str, Callable[[Any, str], Branch]] = {
     "results": arrange_results,
     "admissions": arrange_admissions,
     "orders": arrange_orders,
+    "vaccinations": arrange_vaccinations,
     "": lambda root, _: plain_tree(root),
 }
 
