@@ -17,7 +17,7 @@ from transforms.hl7.local import declares
 ROOT = Path(__file__).resolve().parents[1]
 README, EXAMPLE = ROOT / "README.md", ROOT / "examples" / "lab_results" / "README.md"
 SURROUNDINGS = {"FLUE_FHIR_URL": "http://127.0.0.1:8090/fhir", "FLUE_IDENTITY_SECRET": "x"}
-NEEDS_AN_ENGINE = ("send", "messages", "replay", "channels", "store", "run", "sink", "demo", "bench")
+NEEDS_AN_ENGINE = ("send", "merges", "messages", "replay", "channels", "store", "run", "sink", "demo", "bench")
 
 
 def blocks(language: str) -> list[str]:
