@@ -1,8 +1,9 @@
 """How much of the guide the maps do: each of its rows implemented, waived with a reason, or open.
 
-A row of a segment map is implemented where the map's own tests prove it (`proofs`), one of a datatype where a file of
-`maps/datatypes` says so and its tests prove that, a code where our table gives the same, a line of a message where our map of
-that message uses a map that follows it.  What a map waives and need not is a mistake, too.
+A row of a segment map is implemented where those of the map's own tests prove it that its condition holds of (`proofs`,
+`circumstances`), one of a datatype where a file of `maps/datatypes` says so and its tests prove that, a code where our table gives
+the same, a line of a message where our map of that message uses a map that follows it.  What a map waives and need not is a
+mistake, too.
 """
 
 from __future__ import annotations
@@ -171,7 +172,8 @@ class Coverage:
 
     def _proved(self, found: SegmentMap | MessageMap, row: Row) -> bool:
         match = _FIELD.fullmatch(row.id)
-        proof = self._proof(found, match[1], int(match[2]), int(match[3] or 0)) if match else self._proofs_of(found).whole()
+        proofs = self._proofs_of(found)
+        proof = proofs.of(match[1], int(match[2]), int(match[3] or 0), row.condition) if match else proofs.whole()
         return _shows(proof, row, _forms(found, row))
 
     def _proved_in(self, found: SegmentMap | MessageMap, place: str, row: Row) -> bool:
@@ -179,11 +181,8 @@ class Coverage:
         match, component = _FIELD.fullmatch(place), row.id.rpartition(".")[2]
         if match is None:
             return False
-        proof = self._proof(found, match[1], int(match[2]), int(component) if component.isdigit() else 0)
+        proof = self._proofs_of(found).of(match[1], int(match[2]), int(component) if component.isdigit() else 0)
         return _shows(proof, row, lambda path: (path[start:] for start in range(len(path))))
-
-    def _proof(self, found: SegmentMap | MessageMap, segment: str, number: int, component: int) -> Proof:
-        return self._proofs_of(found).of(segment, number, component)
 
     def _proofs_of(self, found: SegmentMap | MessageMap) -> Proofs:
         if found.name not in self._proofs:

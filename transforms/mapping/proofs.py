@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from transforms.errors import MessageError
+from transforms.mapping.circumstances import Value, read
 from transforms.mapping.definition import Example, MessageMap, SegmentMap
 from transforms.mapping.examples import MessageRunner, SegmentRunner, message_of
 from transforms.mapping.kit import Kit
@@ -47,11 +48,11 @@ class Proofs:
     def __init__(self, found: SegmentMap | MessageMap, maps: Mapping[str, SegmentMap], kit: Kit) -> None:
         self.map = found
         self._runner = (SegmentRunner if isinstance(found, SegmentMap) else MessageRunner)(found, maps, kit)  # type: ignore[arg-type]
-        self._known: dict[tuple[str, int, int], Proof] = {}
+        self._known: dict[tuple[str, int, int, str], Proof] = {}
 
-    def of(self, segment: str, field: int, component: int = 0) -> Proof:
-        """What depends on a field (or a component of it), over all tests together."""
-        key = (segment, field, component)
+    def of(self, segment: str, field: int, component: int = 0, condition: str = "") -> Proof:
+        """What depends on a field (or a component of it), over all tests that a condition of the guide holds of."""
+        key = (segment, field, component, condition)
         if key not in self._known:
             found = [each for run in self._runs for each in self._without(run, *key)]
             made, bundle = (frozenset().union(*each) for each in ([one.made for one in found], [one.bundle for one in found]))
@@ -83,9 +84,10 @@ class Proofs:
         alone = [{"resource": made}] if made is not None and "resourceType" in made else []
         return made, by_type({**bundle, "entry": [*bundle.get("entry", ()), *alone]})
 
-    def _without(self, run: _Run, segment: str, field: int, component: int) -> Iterator[Proof]:
+    def _without(self, run: _Run, segment: str, field: int, component: int, condition: str) -> Iterator[Proof]:
+        meant = read(condition)
         for index, line in enumerate(run.lines):
-            if line[:3] != segment:
+            if line[:3] != segment or meant is not None and not meant(_values(line, run.lines)):
                 continue
             for value in ("", *self._others(line, segment, field, component)):
                 text = replaced(line, field, component, value)
@@ -107,6 +109,18 @@ class Proofs:
             for other in run.lines:
                 if other[:3] == segment and (value := piece(other, field, component)) not in ("", own):
                     yield value
+
+
+def _values(own: str, lines: tuple[str, ...]) -> Value:
+    """What stands where, for a condition: of the line in question, or of another segment's first."""
+
+    def value(place: str) -> str:
+        segment, _, number = place.partition("-")
+        field, _, component = number.partition(".")
+        line = own if own[:3] == segment else next((each for each in lines if each[:3] == segment), segment)
+        return piece(line, int(field), int(component or 0))
+
+    return value
 
 
 def by_type(bundle: dict[str, Any]) -> dict[str, Any]:
