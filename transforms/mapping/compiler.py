@@ -205,7 +205,7 @@ class RuleWriter(StoreWriter):
                     self.mark([place, *reader.withs, *reader.certain])
                 if not several:
                     self.store(rule, reader, (place,))
-                elif self.frame.explain:
+                elif self.frame.explain or reader.plan.shares:  # what is made may not fit in with what stands there
                     code.put(f"took = (i{place.segment}, {place.field})")
             with code.block("elif t != NULL:" if static else "elif t == NULL:"):
                 if static:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transforms.document import Note
@@ -170,4 +170,7 @@ class Conversion(Reading):
             return (lambda name: -1), None
         held = frame.f_locals
         line = frame.f_globals["LINES"].get(frame.f_lineno)
+        if line is not None and not line.segment and "took" in held:  # a rule of several fields, one of which gave the value
+            position, field = held["took"]
+            return (lambda name: position), replace(line, segment="?", field=field)
         return (lambda name: held.get("i" + name, -1)), line

@@ -28,7 +28,9 @@ VALUE, PRESENCE, TOGETHER, ENTRY = "value", "presence", "together", "entry"
 """How an atom decides about a leaf: another text changes it; only none at all does; another text in all places that say the same;
 what it says decides whether the whole entry is there."""
 
-OTHER = "ZZ9"
+OTHER = ("ZZ9", "20111213141516", "20111213141516+0100", "7", "g")
+"""A word, times, a number and a unit: where what came is none, one would have been used."""
+
 _SHORT = 6
 _CODES = ("N", "L", "AN", "ISO", "ST", "FX")  # codes that functions know by themselves
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -128,7 +130,7 @@ class Trial:
 
 def alternatives(text: str, told: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Other texts to try in the place of `text`."""
-    values = [_neighbour(text), OTHER, *told]
+    values = [_neighbour(text), *OTHER, *told]
     if _YEAR.match(text) and len(text) >= 4:
         values.append(text[:3] + _next(text[3]) + text[4:])
     if len(text) <= _SHORT and text.isalnum():

@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from typing import Any
 
-from transforms.mapping.functions.composites import components, reading
+from transforms.mapping.functions.composites import components, left, left_beyond, reading
 from transforms.mapping.functions.registry import function
 from transforms.mapping.reading import Reading
 
@@ -42,10 +42,13 @@ _MAIN = {
 
 @function("attachment", gives="Attachment")
 def attachment(text: str, r: Reading) -> dict[str, Any] | None:
-    """ED as Attachment: its data in base64, whatever ED.4 says it came in."""
+    """ED as Attachment: its data in base64, whatever ED.4 says it came in; a type that its bytes belie is left over."""
     parts = components(text, r, 5)
     data = _data(parts[4], reading(parts[3], r).upper(), r)
-    media = _media(reading(parts[1], r), reading(parts[2], r), (data or b"")[:16])
+    named = reading(parts[1], r), reading(parts[2], r)
+    media = _media(*named, (data or b"")[:16])
+    left(parts, r, 1, *_belied(*named, media))
+    left_beyond(parts, r, 5)
     if data is None:
         return {"contentType": media} if media else None
     return {"contentType": media or "application/octet-stream", "data": b64encode(data).decode("ascii")}
@@ -79,6 +82,15 @@ def _media(main: str, subtype: str, first: bytes) -> str:
     if kind := _MAIN.get(main.upper()):
         return f"{kind}/{subtype.lower()}" if subtype and "octet" not in subtype.lower() else _plain(kind)
     return _SUBTYPES.get(main.upper(), "application/octet-stream" if subtype.lower() == "octet-stream" else "")
+
+
+def _belied(main: str, subtype: str, media: str) -> tuple[int, ...]:
+    """The components that say something else than the type the attachment got, or nothing of it."""
+    said = _media(main, subtype, b"")
+    if said not in ("", media):
+        return (2, 3)
+    told = not main or said != _media("", subtype, b"") or _MAIN.get(main.upper()) == media.partition("/")[0]
+    return () if told else (2,)
 
 
 def _plain(kind: str) -> str:
