@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from transforms.mapping.functions.composites import components, reading
-from transforms.mapping.functions.registry import function
+from transforms.mapping.functions.registry import function, predicate
 from transforms.mapping.reading import Reading
 
 _BLANKS = re.compile(r"\s+")
@@ -73,3 +73,9 @@ def positive_integer(text: str, r: Reading) -> int | None:
 def boolean(text: str, r: Reading) -> bool | None:
     """Y or N of table 0136 (also CWE); anything else is nothing."""
     return {"Y": True, "N": False}.get(reading(components(text, r, 1)[0], r).upper())
+
+
+@predicate("said")
+def said(text: str, r: Reading) -> bool:
+    """Whether a field says more than blanks."""
+    return bool(r.text(text).strip())
