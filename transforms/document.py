@@ -119,6 +119,7 @@ class ReportFact:
     observations: tuple[str, ...]  # ids of the Observations sent
     emptied: tuple[str, ...] = ()  # of those: OBX-5 empty though final
     status_only: tuple[str, ...] = ()  # of those: OBX-11 is U
+    removed: tuple[str, ...] = ()  # elements of what is updated that the message says are no longer so (`""`)
 
 
 @dataclass(frozen=True, slots=True)

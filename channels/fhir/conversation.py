@@ -40,9 +40,18 @@ SHORT = 2048
 class Conversation(Reading):
     """One attempt at one document."""
 
-    def __init__(self, body: dict[str, Any], indexes: Sequence[int] | None, settings: Settings, references: References) -> None:
+    def __init__(
+        self,
+        body: dict[str, Any],
+        indexes: Sequence[int] | None,
+        settings: Settings,
+        references: References,
+        removed: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """`removed`: by `urn:uuid:`, elements of what is updated that are no longer so."""
         super().__init__()
         self._body, self._indexes, self._settings, self._references = body, indexes, settings, references
+        self._removed = removed
         self._learned: dict[str, str] = {}
         self._matched: set[str] = set()  # criteria that were to create and found something
         self._sent: list[bytes] = []
@@ -56,6 +65,8 @@ class Conversation(Reading):
             if self._body["resourceType"] != "Bundle":
                 return (yield from self._single())
             content = _sorted(self._body, self._indexes)
+            for each in content.shared if self._removed else ():
+                each.removed = self._removed.get(each.urn, ())
             owned = Owned(content.owned, self._settings.system if self._settings.conditional else "", self._references)
             if owned.system:
                 content.owned = inlined(content.owned)

@@ -18,6 +18,7 @@ from yarl import URL
 from channels import faults
 from channels.connector import Surroundings
 from channels.fhir.conversation import Claim, Conversation, Request, Settings
+from channels.fhir.plan import URN
 from channels.fhir.references import References
 from channels.http.answer import Failure, Reply
 from channels.http.authorization import Authorization
@@ -83,7 +84,8 @@ class FhirSending:
         if part.hold:
             return Outcome(Verdict.HELD, part.hold, "the document may not leave as it is")
         settings = self._settings_for(document.context.identity.base)
-        conversation = Conversation(document.body, part.entries, settings, self._references).run()
+        removed = {URN + fact.report: fact.removed for fact in part.facts if fact.removed}
+        conversation = Conversation(document.body, part.entries, settings, self._references, removed).run()
         claimed: list[str] = []
         came: Any = None
         try:

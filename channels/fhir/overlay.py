@@ -6,7 +6,7 @@ one replaces (rule 8) only that changes which says so.  What is contained stays 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from transforms.fhir.elements import children
@@ -22,12 +22,12 @@ OWN = ("resourceType", "id", "meta", "contained", "text")
 """Neither ours nor theirs alone.  A narrative speaks of what was, so that a change takes it away."""
 
 
-def overlaid(theirs: Resource, ours: Resource, find: Find = lambda target: "") -> Resource:
-    """The receiver's resource with what ours says; the very same where ours says nothing new."""
+def overlaid(theirs: Resource, ours: Resource, find: Find = lambda target: "", removed: Iterable[str] = ()) -> Resource:
+    """The receiver's resource with what ours says, without what is `removed`; the very same where ours says nothing new."""
     if _is_retired(ours):
         changes = RETIRED[ours["resourceType"]]
         ours = {name: value for name, value in ours.items() if name in ("resourceType", "contained", *changes) or name not in theirs}
-    given = _given(ours)
+    given = _given(ours["resourceType"], (*ours, *removed))
     kept = {name: value for name, value in theirs.items() if name not in OWN and name not in given}
     said = {name: value for name, value in ours.items() if name not in OWN}
     for name in ("identifier", "extension", "modifierExtension"):
@@ -56,12 +56,12 @@ def _as_a_set(name: str, value: Any) -> Any:
     return sorted(value, key=repr) if name in ("identifier", "link", "extension") and isinstance(value, list) else value
 
 
-def _given(ours: Resource) -> set[str]:
+def _given(type_name: str, names: Iterable[str]) -> set[str]:
     """The properties that ours replaces: an element with what stands beside it, a choice whatever its type."""
-    elements = children(ours["resourceType"])
-    choices = {each.property_for(kind): each for each in elements.values() if each.choice for kind in each.types}
+    elements = children(type_name)
+    choices = {name: each for each in elements.values() if each.choice for name in (each.name, *map(each.property_for, each.types))}
     found: set[str] = set()
-    for name in ours:
+    for name in names:
         plain = name.removeprefix("_")
         around = choices.get(plain)
         for each in [around.property_for(kind) for kind in around.types] if around else [plain]:

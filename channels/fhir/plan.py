@@ -36,6 +36,7 @@ class Shared:
     entry: Entry  # as it is created
     updates: bool = False  # what the receiver has is changed
     whole: Bundle | None = None  # what the receiver shall have: what it has, with what is said here
+    removed: tuple[str, ...] = ()  # elements that are no longer so
     match: Mapping[str, str] = field(default_factory=dict)  # the condition that nobody else wrote meanwhile
 
     def update(self, reference: str) -> Entry:

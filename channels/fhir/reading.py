@@ -70,8 +70,8 @@ class Reading:
         theirs, reply = self._there[shared.key]
         find, literal = partial(self._found, content), self._literal(content, set())
         said = shared.entry["resource"]
-        shared.whole, shared.match = overlaid(theirs, loads(plan.single(said, literal)), find), _if_match(theirs, reply)
-        return overlaid(theirs, loads(plan.single(said, {**owned.references(), **literal})), find) is not theirs
+        shared.whole, shared.match = overlaid(theirs, loads(plan.single(said, literal)), find, shared.removed), _if_match(theirs, reply)
+        return overlaid(theirs, loads(plan.single(said, {**owned.references(), **literal})), find, shared.removed) is not theirs
 
     def _found(self, content: Content, target: str) -> str:
         """The receiver's reference for a `urn:uuid:`, or for a Patient's number; empty where it is not known."""

@@ -135,6 +135,7 @@ def _joined(facts: Iterable[ReportFact]) -> list[ReportFact]:
             observations=tuple(dict.fromkeys(other.observations + fact.observations)),
             emptied=other.emptied + fact.emptied,
             status_only=other.status_only + fact.status_only,
+            removed=other.removed + fact.removed,
         )  # fmt: skip
     return list(found.values())
 

@@ -21,6 +21,7 @@ from transforms.mapping.targets import Located, constant_keys, count_readers, in
 from transforms.mapping.writing import Code
 
 SHORT = 4  # rules written before it is asked whether the segment goes on at all
+ADDED = ("extension", "modifierExtension", "identifier", "link", "contained", "meta")  # elements an update only adds to
 COMMON = 9  # fields up to here are usual; nobody asks for them
 
 
@@ -207,11 +208,17 @@ class RuleWriter(StoreWriter):
                     self.store(rule, reader, (place,))
                 elif self.frame.explain or reader.plan.shares:  # what is made may not fit in with what stands there
                     code.put(f"took = (i{place.segment}, {place.field})")
+            removed = f"S.removed.append((n, {rule.to[0].name.lstrip('_')!r}))" if self.frame.removes and rule.to[0].name not in ADDED else ""
             with code.block("elif t != NULL:" if static else "elif t == NULL:"):
                 if static:
                     code.put(f"u{place.segment} ^= {1 << place.field}")
                 else:
                     self.mark([place])
+                    if removed:
+                        code.put(removed)
+            if static and removed:
+                with code.block("else:"):
+                    code.put(removed)
 
     def _evaluate(self, reader: Reader) -> None:
         """`v`, the value for the text `t`: SKIP (None without a memo) where there is none."""

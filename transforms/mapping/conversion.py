@@ -47,10 +47,11 @@ class Conversion(Reading):
     __slots__ = (
         "rows", "used", "plan", "entries", "urls", "outs", "refs", "keys", "ids", "ordinals", "leftover", "aliases",
         "trace", "forms", "weak", "systems", "codes", "name", "issuer", "followers", "originals", "noted", "repeated", "odd", "logical",
-        "pending", "kept", "message", "received", "lengths", "repeating",
+        "pending", "kept", "removed", "message", "received", "lengths", "repeating",
     )  # fmt: skip
 
     message: Message
+    removed: list[tuple[int, str]]  # nodes that are updates, and their elements of which a field says `""`
     received: Message  # as it came, before any step
     plan: Plan
     lengths: list[int]  # of the rows, as they came

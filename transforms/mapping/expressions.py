@@ -22,6 +22,7 @@ class Frame:
     parted: Mapping[tuple[str, int], frozenset[int]]  # fields of which rules read nothing but these components
     grown: frozenset[str] = frozenset()  # elements that stand already; `*`: any may
     explain: bool = False
+    removes: bool = False  # what the sender says is no longer so (`""`) is taken away at the receiver
 
 
 class ExpressionWriter:

@@ -124,7 +124,7 @@ class _ModuleWriter:
             made.link(make.into.partition(".")[0], False)
         head, rules = self._shares_of(made)
         grown = made.grown | {rule.to[0].name for _, rule in head}
-        frame = Frame(make.type, "out", made.own, self.manifold, self.parted, grown, self.explain)
+        frame = Frame(make.type, "out", made.own, self.manifold, self.parted, grown, self.explain, bool(make.verb))
         every = [rule for _, rule in made.rules]
         writer = RuleWriter(code, self.kit, frame, rules, every)
         heading = RuleWriter(code, self.kit, replace(frame, out="base", masks=(), grown=frozenset()), head, every)

@@ -18,6 +18,7 @@ from transforms.mapping.keys import Declared
 from transforms.mapping.making import Module
 from transforms.mapping.moments import comparable
 from transforms.mapping.preparation import Steps
+from transforms.mapping.targets import json_names
 from transforms.mapping.conversion import NULL, Conversion
 
 RANKS = {
@@ -62,7 +63,7 @@ class Outcome:
         self._patient = next((i for i, make in enumerate(module.makes) if make.type == "Patient" and not make.into), -1)
         self._documents = next((i for i, make in enumerate(module.makes) if make.type == "DocumentReference" and not make.into), -1)
         self._reports = self._find_reports(module)
-        self._changing = [(index, _whose(make)) for index, make in enumerate(module.makes) if _overwrites(make)]
+        self._changing = [(index, make.type, _whose(make)) for index, make in enumerate(module.makes) if _overwrites(make)]
 
     def _find_reports(self, module: Module) -> _Reports | None:
         for index, make in enumerate(module.makes):
@@ -206,10 +207,17 @@ class Outcome:
         stamp = event[2] if len(event) > 2 and event[2] and event[2] != NULL else rows[0][7]
         time = comparable(stamp, conversion.offset, conversion.zone)
         weak = set(conversion.weak)
-        for index, owned in self._changing:
+        for index, kind, owned in self._changing:
             for node, part, *_ in steps[index]:
                 if (uid := conversion.ids[node]) and node not in weak:
-                    facts[part].append(ReportFact(uid, (patients[part] or "") if owned else "", time, 0, uid, ()))
+                    removed = self._removed(conversion, node, kind) if conversion.removed else ()
+                    facts[part].append(ReportFact(uid, (patients[part] or "") if owned else "", time, 0, uid, (), removed=removed))
+
+    def _removed(self, conversion: Conversion, node: int, kind: str) -> tuple[str, ...]:
+        """The elements that are no longer so; not where another field gives them all the same."""
+        out = conversion.outs[node] or {}
+        found = dict.fromkeys(name for at, name in conversion.removed if at == node)
+        return tuple(name for name in found if out.keys().isdisjoint(json_names(kind, name)))
 
     def _odd(self, conversion: Conversion, steps: Steps) -> dict[int, str]:
         """Nodes of Observations that say only a status (OBX-11 `U`), or nothing though final."""

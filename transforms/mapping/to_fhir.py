@@ -159,7 +159,7 @@ class Converter:
         conversion.used = [0] * len(rows)
         conversion.notes, conversion.remarks, conversion.entries, conversion._at, conversion.repeating = [], [], [], 0, 0
         conversion.urls, conversion.ordinals, conversion.aliases, conversion.originals = {}, {}, {}, {}
-        conversion.leftover, conversion.trace, conversion.weak = [], [], []
+        conversion.leftover, conversion.trace, conversion.weak, conversion.removed = [], [], [], []
         conversion.noted, conversion.repeated, conversion.pending, conversion.kept = set(), set(), {}, set()
         nodes = plan.nodes + 1
         conversion.outs, conversion.refs = [None] * nodes, [None] * nodes

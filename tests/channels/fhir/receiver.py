@@ -151,8 +151,9 @@ class Receiver:
         self, bundle: Resource, references: References | None = None, between: Callable[[Request], None] | None = None, **settings: Any
     ) -> Outcome:
         """One attempt at a bundle, without a network."""
+        removed = settings.pop("removed", None)
         wanted = Settings(**{"system": "https://site.example/result-key", **settings})
-        conversation = Conversation(bundle, None, wanted, references if references is not None else References()).run()
+        conversation = Conversation(bundle, None, wanted, references if references is not None else References(), removed).run()
         came: Any = None
         try:
             while True:

@@ -74,6 +74,19 @@ def test_what_a_message_does_not_say_stays() -> None:
         assert len(patient["identifier"]) == 2 and patient["link"] == link and "deceasedBoolean" not in patient
 
 
+def test_what_is_no_longer_so_goes() -> None:
+    """Elements the message says are no longer so are taken away, whatever the type of a choice; once."""
+    receiver, references = Receiver(), References()
+    receiver.takes(admission(birthDate="1970-01-01", deceasedBoolean=True, address=[{"city": "X"}]), references)
+    removed = {f"urn:uuid:{uuid('patient')}": ("birthDate", "deceased")}
+    for _ in range(2):
+        receiver.requests.clear()
+        assert receiver.takes(admission(conditions=0), references, removed=removed).verdict is Verdict.SENT
+        (patient,) = receiver.of("Patient")
+        assert "birthDate" not in patient and "deceasedBoolean" not in patient and patient["address"] == [{"city": "X"}]
+    assert [each.method for each in receiver.requests] == ["GET", "GET"]
+
+
 def test_where_nothing_changes_nothing_is_sent() -> None:
     """The same message again leaves the versions as they are."""
     receiver, references = Receiver(), References()

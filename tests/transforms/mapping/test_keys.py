@@ -183,3 +183,11 @@ def test_keys_come_from_the_message_as_received() -> None:
     (condition,) = [each["resource"] for each in document.body["entry"] if each["resource"]["resourceType"] == "Condition"]
     assert [condition["id"]] == ids(as_received) and condition["code"]["coding"][0]["code"] == "I10.0"
     assert document.parts[0].facts == as_received.parts[0].facts
+
+
+def test_what_is_no_longer_so_is_told() -> None:
+    """`""` in a field of what is updated: the element goes at the receiver, unless another field gives it."""
+    said = 'PID|||1^^^MRN^MR||Doe^Jo||""||||""||""|^PRN^PH^^^^5551234|||||||||||||||""|'
+    removed = convert(said).parts[0].facts[0].removed
+    assert set(removed) == {"birthDate", "address", "deceased"}
+    assert convert(PID, VISIT.replace("|W1|", '|""|')).parts[0].facts[0].removed == ()
