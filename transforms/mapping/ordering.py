@@ -43,8 +43,11 @@ def arrange_orders(root: Any, obx_after_spm: str) -> Branch:
     _part(root, tree, patient, orders, [])
     for branch in arrange_admissions(patient, obx_after_spm).branches:
         tree.add(branch)
+    last: _Order | None = None
     for group, material in orders:
-        _Order(tree, root.name).take(group, material)
+        if last is None or not (group.name == "ORDER_TRAY" and last.waits()):  # the structure takes the ORC of a first tray for a diet's
+            last = _Order(tree, root.name)
+        last.take(group, material)
     return tree
 
 
@@ -96,6 +99,10 @@ class _Order:
     def _begin(self) -> None:
         self._order = self._place = self._tree.grow("ORDER")
         self._latest: Branch | None = None
+
+    def waits(self) -> bool:
+        """Whether nothing but an ORC is there so far."""
+        return not self._order.branches and {name for name, _ in self._order.segments} <= {"ORC", "TQ1", "TQ2", "PRT"}
 
     def take(self, group: Any, material: list[Segment]) -> None:
         """All of a group, and the specimen around it."""
