@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.mapping.functions.codes import Codes, codeable_concept
-from transforms.mapping.functions.composites import apart, components, reading
+from transforms.mapping.functions.composites import apart, components, left, reading
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
 from transforms.mapping.functions.extensions import NOT_KNOWN
@@ -121,4 +121,5 @@ def reporter(text: str, r: Reading, relationship: str = "") -> dict[str, str] | 
     kind = reading(components(relationship, r, 1)[0], r)
     if not called:
         return None
+    left(components(text, r, 15), r, 6, 7, 8, 9, 10, 12, 13, 14, 15)
     return {"type": "Patient" if kind == "SEL" else "RelatedPerson" if kind else "Practitioner", "display": called}
