@@ -177,7 +177,7 @@ class Structure:
     def _doubtful(self, state: State, repeated: Node, target: Node, move: Move) -> Move:
         """A group is begun again right after its needed segment: `OBR ORC OBX` may mean the ORC of that OBR."""
         last, group = state.node, repeated.group
-        inside = repeated is group and last.group is group and target.group is group and target is not last
+        inside = repeated is group and last.group is group and last.part.is_segment and target.group is group and target is not last
         follows = not last.part.optional or last.part.name in ATTACHED
         if inside and follows and _before(group, target, last):
             return move._replace(kind=LATE, other=Move(BACK, 0, (), state))

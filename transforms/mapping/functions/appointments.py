@@ -110,7 +110,7 @@ def resource_reference(text: str, r: Reading) -> dict[str, Any] | None:
     code, name, scheme = (reading(part, r) for part in (parts[0], parts[8] or parts[1], parts[2]))
     made: dict[str, Any] = {}
     if code:
-        made["identifier"] = identify(code, system_of(scheme, "", r) or (r.authority(scheme) if scheme else ""))
+        made["identifier"] = identify(code, system_of(scheme, "", r))
     if name:
         made["display"] = name
     left(parts, r, 2 if parts[8] else 0, 3 if scheme and "system" not in made.get("identifier", {}) else 0, 4, 5, 6, 7, 8)

@@ -75,7 +75,9 @@ def acknowledged(text: str, r: Reading) -> str | None:
 def control_id(text: str, r: Reading) -> str | Beside:
     """A message control id as FHIR's id; what is none stands beside it."""
     said = r.text(text).strip()
-    return said if _ID.fullmatch(said) else Beside(None, {"extension": [extension("originalText", "String", said)]})
+    if _ID.fullmatch(said):
+        return said
+    return Beside(None, {"extension": [extension("originalText", "String", said)]} if said else NOT_KNOWN)
 
 
 @function("error_place", gives="string", memo=True)
