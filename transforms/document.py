@@ -103,7 +103,8 @@ class Note:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, for every message makes several and freezing makes that four times as dear; never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class ReportFact:
     """What the result register must know of one report in a document (rules 2 to 4), or of anything else that later messages overwrite.
 
@@ -122,7 +123,8 @@ class ReportFact:
     removed: tuple[str, ...] = ()  # elements of what is updated that the message says are no longer so (`""`)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, for every message makes several and freezing makes that four times as dear; never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class Part:
     """A share of a document that is delivered by itself: one patient's.
 

@@ -206,10 +206,11 @@ class Outcome:
         event = rows[names.index("EVN")] if "EVN" in names else []
         stamp = event[2] if len(event) > 2 and event[2] and event[2] != NULL else rows[0][7]
         time = comparable(stamp, conversion.offset, conversion.zone)
-        weak = set(conversion.weak)
+        weak, ids = conversion.weak, conversion.ids
         for index, kind, owned in self._changing:
-            for node, part, *_ in steps[index]:
-                if (uid := conversion.ids[node]) and node not in weak:
+            for step in steps[index]:
+                node, part = step[0], step[1]
+                if (uid := ids[node]) and node not in weak:
                     removed = self._removed(conversion, node, kind) if conversion.removed else ()
                     facts[part].append(ReportFact(uid, (patients[part] or "") if owned else "", time, 0, uid, (), removed=removed))
 

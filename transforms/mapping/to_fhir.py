@@ -6,14 +6,17 @@ and its options, bound once for an environment (a sender's delimiters, version, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import add
 from types import TracebackType
 from typing import Any
 
 from transforms.document import WHOLE, Context, Identity, Note, Part
 from transforms.errors import ErrorCode, MessageError
+from transforms.hl7.delimiters import Delimiters
 from transforms.hl7.groups import group
 from transforms.hl7.lines import segments_of
 from transforms.hl7.message import Message
@@ -127,7 +130,7 @@ class Converter:
         header = rows[0]
         header.insert(1, separator)
         component = delimiters.component
-        if whole.find(separator + component, 9) >= 0:
+        if whole.find(separator + component, 9) >= 0 and _says_nothing(delimiters).search(whole, 9):
             _blank_delimiters(rows, component + delimiters.repetition + delimiters.subcomponent)
         key = (header[9] if len(header) > 9 else "", tuple(names))
         planned = self._plans.get(key) or self._planned(key, message)
@@ -271,6 +274,14 @@ class AnyConverter:
     def run(self, message: Message, context: Context, received: Message | None = None) -> tuple[Converted, Conversion]:
         """Convert one message, and give what is known of how it went."""
         return self.of(message).run(message, context, received)
+
+
+@lru_cache(maxsize=64)
+def _says_nothing(delimiters: Delimiters) -> re.Pattern[str]:
+    """Finds a field of nothing but delimiters."""
+    field = re.escape(delimiters.field)
+    inner = "".join(map(re.escape, (delimiters.component, delimiters.repetition, delimiters.subcomponent)))
+    return re.compile(rf"{field}[{inner}]+(?={field}|[\r\n]|$)")
 
 
 def _blank_delimiters(rows: list[list[str]], delimiters: str) -> None:
