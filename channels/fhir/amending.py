@@ -39,4 +39,7 @@ def _meant(link: Mapping[str, Any], kind: str, condition: str, find: Find) -> bo
         return bool(target) and f"/{other.get('reference', '')}".endswith(f"/{target}")
     number = _NUMBER.fullmatch(condition)
     identifier = other.get("identifier") or {}
-    return number is not None and all(identifier.get(key) == re.sub(r"\\(.)", r"\1", text) for key, text in zip(("system", "value"), number.groups(), strict=True))
+    if number is None:
+        return False
+    system, value = (re.sub(r"\\(.)", r"\1", text) for text in number.groups())
+    return (identifier.get("system"), identifier.get("value")) == (system, value)

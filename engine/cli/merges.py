@@ -36,8 +36,8 @@ def list_(as_json: bool, url: str, conf: Path, data: Path | None) -> None:
 
 def _line(merge: dict[str, Any]) -> tuple:
     return (
-        merge["id"], merge["received"], merge["channel"], merge["event"], merge["type"], _number(merge["prior"]), _number(merge["survivor"]),
-        merge["status"], merge["undone"],
+        merge["id"], merge["received"], merge["channel"], merge["event"], merge["type"], _number(merge["prior"]),
+        _number(merge["survivor"]), merge["status"], merge["undone"],
     )  # fmt: skip
 
 

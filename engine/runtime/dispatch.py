@@ -22,7 +22,7 @@ from transforms.document import FHIR_JSON, HL7, NO_ALIASES, Aliases, Document, M
 from transforms.errors import MessageError
 from transforms.hl7.message import Message
 from transforms.hl7.readers import reader
-from transforms.mapping.merging import EVENTS, merges_of, prior_lanes, prior_path, told, undoing
+from transforms.mapping.merging import JOINING, lanes_of, merges_of, people, prior_path, undoing
 from transforms.pipeline import Filtered
 
 ENTRY = 6000  # bytes of memory that an entry of a bundle takes, about: measured
@@ -72,7 +72,7 @@ class Dispatch:
             routed = self._route(document)
             if isinstance(routed, Filtered):
                 return Plan(MessageStatus.FILTERED, keys=keys, origin=routed.origin, why=routed.rule)
-            if message is not None and keys.type[4:7] in EVENTS:
+            if message is not None and keys.type[4:7] in JOINING:
                 return self._merging(routed.items(), document, message, keys, tuple(only))
             return self._deliveries(routed.items(), document, message, keys, tuple(only))
         except MessageError as error:
@@ -95,7 +95,7 @@ class Dispatch:
     # -- merges
 
     def _merging(self, routed: Routed, document: Document, message: Message, keys: SearchKeys, only: tuple[str, ...]) -> Plan:
-        """The plan of a message that may merge patients or visits: its deliveries take the lanes of all of them."""
+        """The plan of a message that may merge patients or visits, or is about several patients."""
         merges = merges_of(message, document.context)
         plan = self._deliveries(routed, document, message, keys, only)
         if plan.status is None:
@@ -104,10 +104,9 @@ class Dispatch:
         return plan
 
     def _join(self, plan: Plan, message: Message, document: Document) -> None:
-        """What is merged already takes the lanes all the same, if it is said again."""
-        said = [merge for merge, _ in told(message, document.context)]
-        by_map = prior_lanes(said, document.context.identity)
-        by_number = tuple(each.prior_lane for each in said if each.prior_lane)
+        """Of a message that is about several patients each delivery takes all their lanes."""
+        named = people(message, document.context)
+        by_map, by_number = lanes_of(named, document.context.identity), tuple([lane for _, lane in named])
         for name, deliveries in plan.deliveries.items():
             declared = self._prior_lanes[name]
             for index, delivery in enumerate(deliveries):
@@ -115,8 +114,8 @@ class Dispatch:
                     also = (declared(message) or "",) if declared is not None else ()
                 else:
                     also = by_map if delivery.document.parts[0].lane else by_number
-                if any(lane and lane != delivery.lane for lane in also):
-                    deliveries[index] = Joining(delivery, tuple([lane for lane in also if lane and lane != delivery.lane]))
+                if others := tuple(dict.fromkeys(lane for lane in also if lane and lane != delivery.lane)):
+                    deliveries[index] = Joining(delivery, others)
 
     def _undoing(self, document: Document, plan: Plan, undone: tuple[Merge, ...]) -> Plan:
         """The plan that takes merges back, where the plan of the merge message sent FHIR."""

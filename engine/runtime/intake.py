@@ -278,7 +278,8 @@ class Intake:
         self, original: MessageRow, dispatch: Dispatch | Unrunnable, digest: str, destinations: tuple[str, ...], force: bool,
         undone: tuple[Merge, ...] = (),
     ) -> int:  # fmt: skip
-        root, merges, received = original.replay_of or original.id, self._merges, await self._channel.distribution.first_received(original)
+        root, merges = original.replay_of or original.id, self._merges
+        received = await self._channel.distribution.first_received(original)
         await merges.enter(True)
         try:
             standing = Standing(merges.now.aliases, undone) if undone else merges.now

@@ -24,19 +24,25 @@ PATIENTS = frozenset({"A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"})
 VISITS = frozenset({"A06", "A07", "A42", "A45", "A50", "A51"})
 """Events that may name the visit's earlier number."""
 EVENTS = PATIENTS | VISITS
+"""Events that may merge something."""
+MOVES = frozenset({"A17", "A24", "A35", "A37", "A41", "A43", "A44", "A48", "A49"})
+"""Events about two patients who both stay who they are: accounts and identifiers moved, links, beds exchanged."""
+JOINING = EVENTS | MOVES
+"""Events whose deliveries take the lanes of all patients they name."""
 FIELDS = 20  # of PV1 that are looked at
 
 
 def told(message: Message, context: Context) -> list[tuple[Merge, str]]:
     """What a message says that it merges, each with its place."""
-    header = message.header
     event = message.get("MSH-9.2") or message.get("EVN-1") or ""
     if event not in EVENTS or message.first("MRG") is None:
         return []
-    sender = (message.get("MSH-3.1") or "", message.get("MSH-4.1") or "")
-    version = header[12].partition(message.delimiters.component)[0] if len(header) > 12 else ""
-    reading = Reading(message.delimiters, context, MapOptions(), sender=sender, version=version, codec=message.encoding)
-    return list(_said(message, event, reading))
+    return list(_said(message, event, _reading(message, context)))
+
+
+def _reading(message: Message, context: Context) -> Reading:
+    sender, version = (message.get("MSH-3.1") or "", message.get("MSH-4.1") or ""), message.get("MSH-12.1") or ""
+    return Reading(message.delimiters, context, MapOptions(), sender=sender, version=version, codec=message.encoding)
 
 
 def merges_of(message: Message, context: Context) -> tuple[Merge, ...]:
@@ -90,8 +96,7 @@ def _said(message: Message, event: str, reading: Reading) -> Iterator[tuple[Merg
 
 def _patients(person: Segment, merge: Segment, event: str, reading: Reading) -> Iterator[tuple[Merge, str]]:
     """Each prior number goes into the survivor's of the same authority, else into the one that is chosen for the survivor."""
-    early = [text for field in (2, 4) for text in person.repetitions(field)] if reading.version in ("2.1", "2.2") else []
-    texts = [text for text in (*person.repetitions(3), *early) if text]
+    texts = _numbers_of(person, reading)
     best = chosen(reading, texts)  # type: ignore[arg-type]  # what it needs of a Conversion is a Reading's
     own = {known: text for text in texts if (known := _number(text, reading)) is not None}
     by_system: dict[str, list[Known]] = {}
@@ -113,6 +118,12 @@ def _visit(visit: Segment, merge: Segment, event: str, reading: Reading) -> Iter
         yield Merge("Encounter", event, prior[:2], survivor[:2]), f"{merge.place}-5"
 
 
+def _numbers_of(person: Segment, reading: Reading) -> list[str]:
+    """What PID calls a patient; PID-2 and 4 only in 2.1 and 2.2."""
+    early = [text for field in (2, 4) for text in person.repetitions(field)] if reading.version in ("2.1", "2.2") else []
+    return [text for text in (*person.repetitions(3), *early) if text]
+
+
 def _number(text: str, reading: Reading) -> Known | None:
     """A CX that names a person, as (system, value)."""
     found = numbered(reading, text)  # type: ignore[arg-type]
@@ -127,10 +138,22 @@ def _lane(text: str, reading: Reading) -> str:
 # lanes
 
 
-def prior_lanes(merges: Sequence[Merge], identity: Identity) -> tuple[str, ...]:
-    """The lanes that maps gave what is merged: the ids of the prior patients."""
+def people(message: Message, context: Context) -> list[tuple[Known, str]]:
+    """All patients that a message names, as numbers and as lanes: PID-3 as it stands now, MRG-1 as it was."""
+    reading, found = _reading(message, context), dict[Known, str]()
+    for segment in message.segments:
+        if segment.name == "PID" and (known := chosen(reading, _numbers_of(segment, reading))) is not None:  # type: ignore[arg-type]
+            found.setdefault(context.aliases.survivor("Patient", known), "")
+            found |= {known: _lane(text, reading) for text in _numbers_of(segment, reading) if _number(text, reading) == known}
+        elif segment.name == "MRG":
+            found |= {known: _lane(text, reading) for text in segment.repetitions(1) if text and (known := _number(text, reading))}
+    return list(found.items())
+
+
+def lanes_of(people: Sequence[tuple[Known, str]], identity: Identity) -> tuple[str, ...]:
+    """The lanes that maps give patients: their ids."""
     name = namer(identity.secret)
-    return tuple(dict.fromkeys(name(f"{each.kind}|{each.prior[0]}|{each.prior[1]}") for each in merges if each.kind == "Patient"))
+    return tuple([name(f"Patient|{system}|{value}") for (system, value), _ in people])
 
 
 def prior_path(path: str) -> str:

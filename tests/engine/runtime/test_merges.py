@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -63,8 +64,9 @@ def test_results_of_either_number_before_and_after(stage: SetStage) -> None:
     assert lab.statuses() == ["sent"] * 6
 
 
+@pytest.mark.parametrize("event", ["A40", "A43", "A44", "A45"])
 @pytest.mark.parametrize("channel", [CHANNEL, PLAIN, PLAIN.replace("staged: {},", "staged: {}, lane: PID-3.1,")])
-def test_a_merge_takes_both_lanes(stage: SetStage, channel: str) -> None:
+def test_a_merge_or_move_takes_both_lanes(stage: SetStage, channel: str, event: str) -> None:
     """It waits for what is before it in either lane, and what comes after it waits for it; other patients go on."""
     lab = stage(channel)
     held: dict[str, asyncio.Future[Outcome]] = {}
@@ -76,7 +78,7 @@ def test_a_merge_takes_both_lanes(stage: SetStage, channel: str) -> None:
         return SENT
 
     lab.receiver().answer = answer
-    lab.send(oru("RA1", "A"), oru("RB1", "B"), a40("M1", "A", "B"), oru("RA2", "A"), oru("RB2", "B"), oru("RC1", "C"))
+    lab.send(oru("RA1", "A"), oru("RB1", "B"), a40("M1", "A", "B", event), oru("RA2", "A"), oru("RB2", "B"), oru("RC1", "C"))
     lab.wait(1)
     assert lab.receiver().sent == ["RA1", "RB1", "RC1"]
     held["RB1"].set_result(SENT)
@@ -148,6 +150,53 @@ def test_messages_that_come_together(stage: SetStage) -> None:
     lab.wait(1)
     assert [each.control_id for each in lab.messages()] == ["R0", "M1", "R1", "M2", "R2", "R3"]
     assert subjects(lab) == {"R0": "A", "R1": "B", "R2": "C", "R3": "C"}
+
+
+def test_a_batch_with_a_merge_in_it(stage: SetStage) -> None:
+    """What follows it in the batch is read by the new table."""
+    lab = stage(CHANNEL)
+    lab.responses(b"BHS|^~\\&|LAB\r" + oru("R1", "A") + a40("M1", "A", "B") + oru("R2", "A") + b"BTS|3\r")
+    lab.wait(1)
+    assert subjects(lab) == {"R1": "A", "R2": "B"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_order_of_merges_and_results(stage: SetStage, seed: int) -> None:
+    """Through two channels at once, crashing in the middle: each result is of whom the merges received before it say."""
+    chance = random.Random(seed)
+    lab = stage(CHANNEL, other=CHANNEL.replace("channel: lab", "channel: other").replace("handed: {}", "handed: { name: second }"))
+    lab.receiver().answer = lambda outgoing: FAILING
+    people, into = "ABCDEF", dict[str, str]()
+
+    def message(number: int) -> bytes:
+        one, other = chance.sample(people, 2)
+        return a40(f"M{number}", one, other) if chance.random() < 0.3 else oru(f"R{number}", one)
+
+    async def sent() -> None:
+        tasks = []
+        for number in range(40):
+            door = lab.doors[chance.choice(["door", "second"])]
+            tasks.append(lab.loop.create_task(door.receive(RawMessage(message(number), lab.now(), "lis:1"))))
+            if chance.random() < 0.3:
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    lab.do(sent())
+    expected = {}
+    for found in lab.messages():
+        whole = lab.do(lab.sqlite.message(found.id)).content.decode()
+        patient, prior = whole.split("PID|1||")[1][0], whole.partition("MRG|")[2][:1]
+        for each in lab.engine.merges.of(found.id):
+            into[each.merge.prior[1]] = each.merge.survivor[1]
+        while patient in into and not prior:
+            patient = into[patient]
+        expected[found.control_id] = patient
+    lab.restart()
+    lab.receiver().outgoing.clear()
+    lab.receiver().answer = lambda outgoing: SENT
+    lab.wait(600)
+    assert subjects(lab) == {name: patient for name, patient in expected.items() if name.startswith("R")}
+    assert set(lab.statuses()) <= {"sent", "error"}
 
 
 def test_a_circle_is_refused(stage: SetStage) -> None:

@@ -10,7 +10,7 @@ from transforms.document import NO_ALIASES, Aliases, Context, Identity, Merge
 from transforms.errors import ErrorCode, MessageError
 from transforms.hl7.message import parse
 from transforms.mapping.library import Library
-from transforms.mapping.merging import after, merges_of, prior_lanes, prior_path, undoing
+from transforms.mapping.merging import after, lanes_of, merges_of, people, prior_path, undoing
 from transforms.mapping.options import MapOptions
 
 SITE = Identity(base="https://site.example/id", secret="secret")
@@ -129,8 +129,14 @@ def test_two_ways_are_refused() -> None:
 
 
 def test_lanes() -> None:
-    """The prior patient's lane as maps name it, and where a channel's own `lane:` has it in the merge message."""
-    assert len(prior_lanes([merged("A", "B")], SITE)) == 1
+    """Of all patients a message names: the survivor's, which it stands in, and those it takes besides."""
+    parsed = parse(message("A45", "PID|||B^^^HOSP^MR~Q^^^LAB", "MRG|A^^^HOSP^MR~W^^^HOSP^AN"))
+    assert people(parsed, context()) == [((HOSP, "B"), "B^HOSP"), ((HOSP, "A"), "A^HOSP")]
+    merged_before = after(NO_ALIASES, [merged("B", "C")])
+    assert [known for known, _ in people(parsed, context(merged_before))] == [(HOSP, "C"), (HOSP, "B"), (HOSP, "A")]
+    assert len(set(lanes_of(people(parsed, context()), SITE))) == 2
+    linked = parse(message("A24", "PID|||B^^^HOSP", "PID|||A^^^HOSP"))
+    assert people(linked, context()) == [((HOSP, "B"), "B^HOSP"), ((HOSP, "A"), "A^HOSP")]
     assert prior_path("PID-3.1") == "MRG-1.1" and prior_path("PID-3") == "MRG-1" and prior_path("PV1-19.1") == "" == prior_path("PID-30")
 
 
@@ -192,4 +198,5 @@ def test_taking_a_merge_back() -> None:
     assert [(each["method"], each["url"].partition("?")[2][-2:]) for each in requests] == [("PATCH", "CA"), ("PATCH", "CB")]
     parts = [part for entry in bundle["entry"] for each in entry["resource"]["parameter"] for part in each["part"]]
     paths = [part["valueString"] for part in parts if part["name"] == "path"]
-    assert paths[0] == "Patient.active" and len(paths) == 5 and all(path.startswith("Patient.link.where(type = 'repl") for path in paths[1:])
+    assert paths[0] == "Patient.active" and len(paths) == 5
+    assert all(path.startswith("Patient.link.where(type = 'repl") for path in paths[1:])
