@@ -60,6 +60,14 @@ def coding(text: str, r: Reading, codes: Codes | None = None, table: str = "") -
     return codings[0] if codings else None
 
 
+@function("security_labels", gives="Coding", list=True, memo=True)
+def security_labels(text: str, r: Reading, codes: Codes, table: str) -> list[dict[str, Any]] | None:
+    """How confidential something is, as Codings: what the table makes of it, which receivers go by, and the sender's own where that differs."""
+    own, mapped = coding(text, r, None, table), _mapped(codes, components(text, r, 22), r)
+    made = [each for each in (mapped, own) if each]
+    return made[:1] if len(made) > 1 and not _says_more(made[1], made[0]) else made or None
+
+
 @function("code_of_table", gives="code", memo=True, beside=True)
 def code_of_table(text: str, r: Reading, codes: Codes, table: str, whole: str = "") -> str | Beside | None:
     """A bare code as FHIR's; beside it the sender's own (extension alternate-codes) unless it is one of `whole`, which say no more."""
