@@ -55,7 +55,7 @@ def instant_after(text: str, r: Reading, duration: str = "", units: str = "") ->
     if start is None or length is None:
         return None
     try:
-        return (datetime.fromisoformat(start.replace("Z", "+00:00")) + length).isoformat()
+        return (datetime.fromisoformat(start) + length).isoformat()
     except (ValueError, OverflowError):
         return None
 
