@@ -119,8 +119,9 @@ def test_a_visit_without_a_number_is_kept_where_the_event_is_told(lab: Any) -> N
 
 def test_a_message_about_a_person_makes_no_visit(lab: Any) -> None:
     """A28 has a PV1 only because the structure wants one."""
-    converted = lab.convert(EVN, PID, header=header("A28"))
-    assert lab.of(converted, "Encounter") == [] and one(lab, converted, "Patient").get("active") is None
+    for lines in ([EVN, PID], [EVN, PID, "PV1|1|N"]):
+        converted = lab.convert(*lines, header=header("A28"))
+        assert lab.of(converted, "Encounter") == [] and "contained" not in one(lab, converted, "Provenance")
 
 
 def test_a_deleted_person_is_not_active(lab: Any) -> None:
