@@ -52,13 +52,19 @@ class Hospital:
         self.engine.wait_for(lambda: self.engine.latest(control_id)["status"] != "received")
         return self.engine.latest(control_id)
 
-    def admit(self, letter: str, at: str, more: str = "Street 1^^Bern", event: str = "A08") -> None:
+    def admit(self, letter: str, at: str, more: str = "Street 1^^Bern", event: str = "A08", visit: str = "") -> None:
         pid = f"PID|1||{self.mrn(letter)}^^^HOSP^MR||{letter}son^Eva||19800101|F|||{more}"
-        self._send(f"ADT^{event}^ADT_A01", "registry", at, f"EVN|{event}|202603{at}00+0100", pid, "PV1|1|N")
+        pv1 = f"PV1|1|I{'|' * 17}{visit}{self.number:03}^^^HOSP^VN{'|' * 25}202603010700+0100" if visit else "PV1|1|N"
+        self._send(f"ADT^{event}^ADT_A01", "registry", at, f"EVN|{event}|202603{at}00+0100", pid, pv1)
 
-    def merge(self, prior: str, survivor: str, at: str) -> dict[str, Any]:
-        event, pid = f"EVN|A40|202603{at}00+0100", f"PID|1||{self.mrn(survivor)}^^^HOSP^MR||{survivor}son^Eva"
-        return self._send("ADT^A40^ADT_A39", "registry", at, event, pid, f"MRG|{self.mrn(prior)}^^^HOSP^MR")
+    def merge(self, prior: str, survivor: str, at: str, event: str = "A40", visits: tuple[str, str] = ("", "")) -> dict[str, Any]:
+        """`visits`: the prior one's number (MRG-5) and the surviving one's (PV1-19)."""
+        old, new = (f"{visit}{self.number:03}^^^HOSP^VN" if visit else "" for visit in visits)
+        pid = f"PID|1||{self.mrn(survivor)}^^^HOSP^MR||{survivor}son^Eva"
+        more = [f"PV1|1|I{'|' * 17}{new}"] if new else []
+        return self._send(
+            f"ADT^{event}", "registry", at, f"EVN|{event}|202603{at}00+0100", pid, f"MRG|{self.mrn(prior)}^^^HOSP^MR||||{old}", *more
+        )  # fmt: skip
 
     def result(self, letter: str, order: str, at: str, value: str, test: str = GLUCOSE, channel: str = "lab") -> dict[str, Any]:
         found = self._send(
@@ -79,6 +85,11 @@ class Hospital:
         found = self.server.all("Observation", subject=f"Patient/{self.person(letter)['id']}")
         assert len({each["identifier"][0]["value"] for each in found}) == len(found)
         return sorted(each["valueQuantity"]["value"] for each in found)
+
+    def visit(self, letter: str) -> Resource:
+        """The only Encounter with a number."""
+        (found,) = self.server.all("Encounter", identifier=f"{BASE}/HOSP/HOSP|{letter}{self.number:03}")
+        return found
 
     def links(self, letter: str) -> set[tuple[str, str]]:
         return {(each["type"], each["other"]["reference"].partition("/")[2]) for each in self.person(letter).get("link", ())}
@@ -112,6 +123,43 @@ def test_results_of_both_numbers_before_and_after(hospital: Hospital, server: Fh
     new = hospital.person("B")
     assert new["address"][0]["line"] == ["Street 3"] and hospital.links("B") == {("replaces", old["id"])}
     assert hospital.person("A")["active"] is False and len(server.all("Patient")) == patients
+
+
+@pytest.mark.parametrize("event", ["A18", "A34", "A36", "A46", "A47"])
+def test_other_events_that_merge(hospital: Hospital, event: str) -> None:
+    """By patient number, or a number that was changed."""
+    hospital.admit("A", "010800")
+    hospital.result("A", "F1", "010900", "1")
+    assert hospital.merge("A", "B", "020800", event)["status"] == "sent"
+    hospital.result("A", "F2", "020900", "2")
+    assert hospital.values("A") == [1] and hospital.values("B") == [2]
+    assert hospital.person("A")["active"] is False and hospital.links("B") == {("replaces", hospital.person("A")["id"])}
+
+
+def test_a_visit_that_gets_another_number(hospital: Hospital, server: FhirServer) -> None:
+    """A50: what comes under the old number is of the new visit; the old one says where it went, and keeps what was known."""
+    hospital.admit("A", "010800", event="A01", visit="V")
+    before = len(server.all("Encounter"))
+    assert hospital.merge("A", "A", "020800", "A50", ("V", "W"))["status"] == "sent"
+    hospital.admit("A", "030800", visit="V")
+    old, new = hospital.visit("V"), hospital.visit("W")
+    assert (old["status"], old["partOf"]["reference"]) == ("entered-in-error", f"Encounter/{new['id']}")
+    assert old["period"]["start"].startswith("2026-03-01") and new["subject"]["reference"] == f"Patient/{hospital.person('A')['id']}"
+    assert new["status"] != "entered-in-error" and len(server.all("Encounter")) == before + 1
+
+
+def test_a_visit_that_moves_to_another_patient(hospital: Hospital, server: FhirServer) -> None:
+    """A45: both patients stay who they are."""
+    hospital.admit("A", "010800", event="A01", visit="V")
+    hospital.admit("B", "010800")
+    before = len(server.all("Encounter"))
+    assert hospital.merge("A", "B", "020800", "A45", ("V", "V"))["status"] == "sent"
+    assert hospital.visit("V")["subject"]["reference"] == f"Patient/{hospital.person('B')['id']}"
+    hospital.admit("B", "030800", visit="V")
+    assert hospital.visit("V")["subject"]["reference"] == f"Patient/{hospital.person('B')['id']}" and len(server.all("Encounter")) == before
+    assert all(hospital.person(letter).get("active", True) and not hospital.links(letter) for letter in "AB")
+    hospital.result("A", "F1", "030900", "1")
+    assert hospital.values("A") == [1]
 
 
 def test_a_merge_that_comes_again(hospital: Hospital, engine: EngineProcess, server: FhirServer) -> None:
