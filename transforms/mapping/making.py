@@ -27,6 +27,7 @@ from transforms.mapping.references import contain, hold, keep_form, place_shared
 from transforms.mapping.results import PRIOR, SAME
 from transforms.mapping.targets import json_names
 from transforms.mapping.tracing import trace_shared
+from transforms.mapping.uniting import LINKED, leave_to_prior
 from transforms.mapping.writing import Code
 
 RESULTS = ("DiagnosticReport", "Observation")  # never left out for what they lack
@@ -44,6 +45,7 @@ PREFACE = {
     "KEEP_FORM": keep_form,
     "PLACE_SHARED": place_shared,
     "PLACE_TWIN": place_twin,
+    "LEAVE_TO_PRIOR": leave_to_prior,
     "FILL": fill,
     "MATCHES": matches,
     "VALUED": valued,
@@ -391,6 +393,8 @@ class _ModuleWriter:
                 with code.block(f"if v is {code.constant(SAME)}:"):
                     code.put("O[n] = None; " + "; ".join(f"U[i{name}] |= u{name}" for name in made.own))
                     code.put("continue")
+                if make.type == LINKED:
+                    code.put("LEAVE_TO_PRIOR(S, v)")
             with code.block(f"if PLACE_SHARED(S, n, out, v, {make.name!r}, {bool(make.verb)}):"):
                 code.put("continue")
         else:

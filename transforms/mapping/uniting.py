@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.document import Aliases, Known
+from transforms.document import Aliases, Known, Note
 from transforms.mapping.conversion import Conversion
 from transforms.mapping.results import numbered
 
+NOT_COPIED = Note("prior_number", "PID-3", "the number of the record that was merged is not copied to the one that remains")
 LINKED = "Patient"  # the type whose resources say what they replace
 
 
@@ -27,6 +28,19 @@ def unite(conversion: Conversion, resource: dict[str, Any], known: Known) -> Non
         told = _told(conversion)
         if silent := [_link(kind, each) for each in priors if each not in told]:
             resource["link"] = [*resource.get("link", ()), *silent]
+
+
+def leave_to_prior(conversion: Conversion, prior: Known | None) -> None:
+    """Take the number of a patient that is merged away out of those who remain: in the message that says so no merge is in force yet."""
+    if prior is None:
+        return
+    for entry in conversion.entries:
+        resource = entry["resource"]
+        if resource["resourceType"] == LINKED and resource.get("active") is not False:
+            kept = [each for each in resource.get("identifier", ()) if _known(each) != prior]
+            if len(kept) != len(resource.get("identifier", ())):
+                resource["identifier"] = kept
+                conversion.notes.append(NOT_COPIED)
 
 
 def _told(conversion: Conversion) -> set[Known]:

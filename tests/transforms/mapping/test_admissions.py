@@ -197,6 +197,13 @@ def test_what_concerns_accounts_and_visits_leaves_the_other_patient_alone(lab: A
     assert [*validate(converted.bundle)] == []
 
 
+def test_the_number_that_is_gone_is_not_copied_to_who_remains(lab: Any) -> None:
+    """Even if PID-3 lists it: two records would be found by it, for ever (rule 8)."""
+    converted = lab.convert(EVN, PID.replace("1^^^HOSP^MR", "1^^^HOSP^MR~2^^^HOSP^MR"), "MRG|2^^^HOSP^MR", header=header("A40"))
+    assert [[number["value"] for number in each["identifier"]] for each in lab.of(converted, "Patient")] == [["1"], ["2"]]
+    assert "prior_number" in [each.code for each in converted.notes]
+
+
 def test_a_number_that_is_the_same_merges_nothing(lab: Any) -> None:
     """MRG-1 repeats PID-3 where only an account changes."""
     converted = merged(lab, "A40", "MRG|1^^^HOSP^MR")
