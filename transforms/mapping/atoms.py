@@ -93,7 +93,7 @@ def _cut(field: str, delimiters: tuple[str, str, str]) -> Iterator[tuple[tuple[i
     for one, whole, at in _split(field, repetition, 0):
         for two, part, inside in _split(whole, component, at):
             for three, text, start in _split(part, subcomponent, inside):
-                if text and text != NULL:
+                if text.strip() and text != NULL:
                     deeper = f".{two}.{three}" if part != text else f".{two}" if whole != part else ""
                     yield (one, two, three), (f"[{one}]" if whole != field else "") + deeper, text, start
 
