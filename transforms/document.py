@@ -82,7 +82,8 @@ class Merge:
     lane: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+# Making a frozen dataclass costs four times as much.  What every message makes several of is therefore not frozen, and never changed.
+@dataclass(slots=True, unsafe_hash=True)
 class Context:
     """What a transform may know of the world outside the message."""
 
@@ -141,7 +142,7 @@ class Part:
 WHOLE = (Part(),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Document:
     """Content between steps.
 

@@ -42,9 +42,10 @@ def left_over(conversion: Conversion, always: tuple[int, ...]) -> tuple[str, ...
         _follow(conversion)
     found: list[tuple[int, ...]] = conversion.leftover
     known = _unread
-    position = 0
+    position, last = 0, -1
     for mask, row, length in zip(map(or_, used, always), rows, conversion.lengths):
-        fields, taken, empty = known.get(mask << 10 | length) or _fields_unread(mask, length)
+        if last != (last := mask << 10 | length):  # neighbours are often alike
+            fields, taken, empty = known.get(last) or _fields_unread(mask, length)
         if taken(row) != empty:
             found += [(position, number, 0, 0) for number in fields if row[number] and row[number] != NULL]
         position += 1

@@ -202,7 +202,7 @@ class Outcome:
 
     def _overwritten(self, conversion: Conversion, steps: Steps, patients: list[str | None], facts: list[list[ReportFact]]) -> None:
         """A fact for everything that a later message overwrites: an older one that comes late must not (rule 3)."""
-        rows, names = conversion.rows, conversion.plan.names
+        rows, names, ids = conversion.rows, conversion.plan.names, conversion.ids
         event = rows[names.index("EVN")] if "EVN" in names else []
         stamp = event[2] if len(event) > 2 and event[2] and event[2] != NULL else rows[0][7]
         time = comparable(stamp, conversion.offset, conversion.zone)

@@ -5,9 +5,10 @@ Most messages have neither, and then nothing happens here but one look at each O
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from transforms.mapping.arrangement import Plan, column
+from transforms.mapping.arrangement import Plan, column, grouped
 from transforms.mapping.definition import Make
 from transforms.mapping.making import Module
 from transforms.mapping.places import Source
@@ -16,7 +17,21 @@ from transforms.mapping.conversion import NULL, Conversion
 TEXTS = ("TX", "FT")  # OBX-2 of values that come in lines
 WHOLE = ("TX", "FT", "NA", "MA", "ED", "RP")  # whose repetitions are no values of their own
 
+VARIANTS = 64  # of one plan: sets of value types for which is kept what there is to do
+
 Steps = list[tuple[tuple[Any, ...], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What there is to do: the steps of each make, and for those that have some, the make's number with the steps as its code takes them."""
+
+    steps: Steps
+    active: tuple[tuple[int, tuple[Any, ...]], ...]
+
+
+Known = dict[tuple[str, frozenset[str]], Prepared]
+"""What there is to do for messages of one plan of which every value stands for itself, by the types of values."""
 
 
 class Preparation:
@@ -34,7 +49,9 @@ class Preparation:
         repeated = {index for index, _ in self._repeats}
         return tuple(() if index in repeated else steps for index, steps in enumerate(plan.steps))
 
-    def __call__(self, conversion: Conversion, plan: Plan, usual: tuple[tuple[Any, ...], ...], watch: slice | tuple[int, ...]) -> Steps:
+    def __call__(
+        self, conversion: Conversion, plan: Plan, usual: tuple[tuple[Any, ...], ...], watch: slice | tuple[int, ...], known: Known
+    ) -> Prepared:
         """The plan's steps, or others where a message asks for it."""
         rows, repetition = conversion.rows, conversion.repetition
         conversion.followers = {}
@@ -42,17 +59,31 @@ class Preparation:
         kinds = {row[2] for row in results}
         odd = [row for row in results if not (text := row[5]) or repetition in text or row[11] == "U"]
         texts = conversion.odd = bool(odd) or not kinds.isdisjoint(TEXTS)
+        variant = (conversion.component, frozenset(kinds))
+        if not texts and (found := known.get(variant)) is not None:
+            return found
         steps = list(plan.steps if texts else usual)
         if conversion.component not in "".join(kinds):
             for index, wanted in self._typed:
                 if kinds.isdisjoint(wanted):
                     steps[index] = ()
+        alone = not texts
         for index, lines in self._lines if texts else self._notes:
             if len(steps[index]) > 1:
+                alone = False
                 self._join(conversion, steps, index, lines.segment, lines.field)
         for index, place in self._repeats if texts else ():
             self._split(conversion, steps, index, place.segment, place.field)
-        return steps
+        prepared = Prepared(steps, self._active(plan, steps))
+        if alone and len(known) < VARIANTS:
+            known[variant] = prepared
+        return prepared
+
+    def _active(self, plan: Plan, steps: Steps) -> tuple[tuple[int, tuple[Any, ...]], ...]:
+        groups = zip(steps, plan.steps, plan.groups, self._sites)
+        return tuple(
+            (index, ready if own is whole else grouped(site, own)) for index, (own, whole, ready, site) in enumerate(groups) if own
+        )
 
     def _join(self, conversion: Conversion, steps: Steps, index: int, segment: str, field: int) -> None:
         """Neighbours that are lines of one text become one: the first, with all their texts as repetitions."""

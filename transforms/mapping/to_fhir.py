@@ -21,7 +21,7 @@ from transforms.hl7.groups import group
 from transforms.hl7.lines import segments_of
 from transforms.hl7.message import Message
 from transforms.hl7.structures import PACKAGED, Structures
-from transforms.mapping.arrangement import Branch, Plan, grouped, make_plan
+from transforms.mapping.arrangement import Branch, Plan, make_plan
 from transforms.mapping.definition import MessageMap
 from transforms.mapping.grouping import ARRANGEMENTS
 from transforms.mapping.identity import namer
@@ -30,7 +30,7 @@ from transforms.mapping.making import Module
 from transforms.mapping.moments import instant, zone_of
 from transforms.mapping.options import MapOptions
 from transforms.mapping.outcome import Outcome
-from transforms.mapping.preparation import Preparation
+from transforms.mapping.preparation import Known, Preparation
 from transforms.mapping.reading import Reading, sayable
 from transforms.mapping.claims import takes
 from transforms.mapping.calls import Call, Choices, Truths, plain
@@ -47,7 +47,7 @@ NO_ZONE = Note("zone_unknown", "MSH-7", "neither the message nor the channel say
 CONTROLS = Note("control_characters", "MSH", "the message holds control characters, which FHIR has none of: U+FFFD stands for them")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Converted:
     """What became of a message."""
 
@@ -67,6 +67,7 @@ class _Planned:
     deviations: tuple[Note, ...]
     watch: slice | tuple[int, ...]  # where the OBX stand
     always: tuple[int, ...]
+    known: Known
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,11 @@ class Converter:
         if whole is not message.text:
             conversion.notes.append(CONTROLS)
         conversion.lengths = lengths
-        steps = self._preparation(conversion, plan, planned.usual, planned.watch)
+        prepared = self._preparation(conversion, plan, planned.usual, planned.watch, planned.known)
         environment = self._environment(conversion, message, context, rows[0])
-        for make, instances, whole, groups, site in zip(environment.makes, steps, plan.steps, plan.groups, self.module.sites):
-            if instances:
-                make(conversion, groups if instances is whole else grouped(site, instances))
+        makes, steps = environment.makes, prepared.steps
+        for index, groups in prepared.active:
+            makes[index](conversion, groups)
         for index, late in environment.late:
             late(conversion, steps[index])
         return self._finished(conversion, planned, steps)
@@ -218,7 +219,7 @@ class Converter:
         together = bool(results) and results[-1] - results[0] + 1 == len(results)
         watch = slice(results[0], results[-1] + 1) if together else results
         always = tuple(self._always.get(name, 0) for name in names)
-        planned = _Planned(plan, self._preparation.usual(plan), pads, tuple(tree.deviations), watch, always)
+        planned = _Planned(plan, self._preparation.usual(plan), pads, tuple(tree.deviations), watch, always, {})
         if len(self._plans) >= PLANS:
             self._plans.clear()
         self._plans[key] = planned
