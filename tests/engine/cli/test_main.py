@@ -67,14 +67,14 @@ def test_whoever_has_read_enough_ends_it_quietly(tmp_path: Path) -> None:
 
 def test_the_maps_are_listed(flue: Flue, tmp_path: Path) -> None:
     """What each makes, reads and tests; a site's over the package's."""
-    done = flue("maps", "coverage")
+    done = flue("maps", "coverage", FLUE_SHARED="")
     (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("OBX_Observation ")]
     assert row[1] == "Observation" and int(row[2]) > 20 and "v2-to-FHIR, OBX[Observation]" in " ".join(row)
     (tmp_path / "site" / "maps").mkdir(parents=True)
     (tmp_path / "site" / "maps" / "ZXX_Observation.yaml").write_text(
         "map: ours\nsegment: ZXX\nresource: Observation\nrules:\n  - { to: status, const: final }\n"
     )
-    assert "ZXX_Observation" in flue("maps", "coverage", "--conf", "site").stdout
+    assert "ZXX_Observation" in flue("maps", "coverage", "--conf", "site", FLUE_SHARED="").stdout
 
 
 def test_a_sink_on_a_taken_port(flue: Flue) -> None:
