@@ -22,13 +22,12 @@ from transforms.document import FHIR_JSON, HL7, NO_ALIASES, Aliases, Document, M
 from transforms.errors import MessageError
 from transforms.hl7.message import Message
 from transforms.hl7.readers import reader
-from transforms.mapping.merging import JOINING, lanes_of, merges_of, people, prior_path, undoing
+from transforms.mapping.merging import JOINING, after, lanes_of, merges_of, people, prior_path, undoing
 from transforms.pipeline import Filtered
 
 ENTRY = 6000  # bytes of memory that an entry of a bundle takes, about: measured
 
 LaneOf = Callable[[Message], str | None]
-Routed = Iterable[tuple[str, Document | Filtered]]
 
 
 class Dispatch:
@@ -69,12 +68,9 @@ class Dispatch:
         try:
             if message is not None:
                 keys = search_keys(message)
-            routed = self._route(document)
-            if isinstance(routed, Filtered):
-                return Plan(MessageStatus.FILTERED, keys=keys, origin=routed.origin, why=routed.rule)
             if message is not None and keys.type[4:7] in JOINING:
-                return self._merging(routed.items(), document, message, keys, tuple(only))
-            return self._deliveries(routed.items(), document, message, keys, tuple(only))
+                return self._merging(document, message, keys, tuple(only))
+            return self._routed(document, message, keys, tuple(only))
         except MessageError as error:
             return refused(error, keys)
         except Exception as error:  # whatever a message does to us, it is answered and kept
@@ -94,13 +90,23 @@ class Dispatch:
 
     # -- merges
 
-    def _merging(self, routed: Routed, document: Document, message: Message, keys: SearchKeys, only: tuple[str, ...]) -> Plan:
-        """The plan of a message that may merge patients or visits, or is about several patients."""
-        merges = merges_of(message, document.context)
-        plan = self._deliveries(routed, document, message, keys, only)
+    def _merging(self, document: Document, message: Message, keys: SearchKeys, only: tuple[str, ...]) -> Plan:
+        """The plan of a message that may merge patients or visits, or is about several patients.
+
+        It stands under what it merges itself: whom it calls by a prior number too is the survivor.
+        """
+        context, refused = document.context, None
+        try:
+            merges = merges_of(message, context)
+            document = replace(document, context=replace(context, aliases=after(context.aliases, merges))) if merges else document
+        except MessageError as error:  # which a channel that does not want the message need not know
+            merges, refused = (), error
+        plan = self._routed(document, message, keys, only)
         if plan.status is None:
+            if refused is not None:
+                raise refused
             plan.merges = merges
-        self._join(plan, message, document)
+            self._join(plan, message, document)
         return plan
 
     def _join(self, plan: Plan, message: Message, document: Document) -> None:
@@ -134,9 +140,16 @@ class Dispatch:
 
     # -- deliveries
 
+    def _routed(self, document: Document, message: Message | None, keys: SearchKeys, only: tuple[str, ...]) -> Plan:
+        routed = self._route(document)
+        if isinstance(routed, Filtered):
+            return Plan(MessageStatus.FILTERED, keys=keys, origin=routed.origin, why=routed.rule)
+        return self._deliveries(routed.items(), document, message, keys, only)
+
     def _deliveries(
-        self, routed: Routed, came: Document, message: Message | None, keys: SearchKeys, only: tuple[str, ...]
-    ) -> Plan:
+        self, routed: Iterable[tuple[str, Document | Filtered]], came: Document, message: Message | None, keys: SearchKeys,
+        only: tuple[str, ...],
+    ) -> Plan:  # fmt: skip
         plan = Plan(keys=keys)
         filtered: Filtered | None = None
         leftover: tuple[str, ...] | None = None

@@ -95,8 +95,12 @@ def _said(message: Message, event: str, reading: Reading) -> Iterator[tuple[Merg
 
 
 def _patients(person: Segment, merge: Segment, event: str, reading: Reading) -> Iterator[tuple[Merge, str]]:
-    """Each prior number goes into the survivor's of the same authority, else into the one that is chosen for the survivor."""
-    texts = _numbers_of(person, reading)
+    """Each prior number goes into the survivor's of the same authority, else into the one that is chosen for the survivor.
+
+    Some senders go on listing the prior number among the survivor's own.
+    """
+    priors = {_number(text, reading) for text in merge.repetitions(1)}
+    texts = [text for text in _numbers_of(person, reading) if _number(text, reading) not in priors]
     best = chosen(reading, texts)  # type: ignore[arg-type]  # what it needs of a Conversion is a Reading's
     own = {known: text for text in texts if (known := _number(text, reading)) is not None}
     by_system: dict[str, list[Known]] = {}
@@ -104,7 +108,7 @@ def _patients(person: Segment, merge: Segment, event: str, reading: Reading) -> 
         by_system.setdefault(known[0], []).append(known)
     for text in merge.repetitions(1):
         prior = _number(text, reading) if text else None
-        if prior is None or prior in own or best is None:
+        if prior is None or best is None:
             continue
         same = by_system.get(prior[0], [])
         survivor = best if best in same or len(same) != 1 else same[0]

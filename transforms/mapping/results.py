@@ -267,7 +267,7 @@ SAME = ("", "the same")
 def prior_patient(conversion: Conversion, node: int, mrg: int, pid: int) -> tuple[str, str] | None:
     """The patient that was: MRG-1, chosen as PID-3 is (rule 8)."""
     found = chosen(conversion, conversion.rows[mrg][1].split(conversion.repetition))
-    return SAME if found and found == chosen(conversion, conversion.rows[pid][3].split(conversion.repetition)) else found
+    return SAME if found and found == patient(conversion, node, pid) else found
 
 
 def prior_encounter(conversion: Conversion, node: int, mrg: int, pv1: int) -> tuple[str, str] | None:

@@ -199,6 +199,20 @@ def test_any_order_of_merges_and_results(stage: SetStage, seed: int) -> None:
     assert set(lab.statuses()) <= {"sent", "error"}
 
 
+@pytest.mark.parametrize("listed", [b"B^^^HOSP^MR~A^^^HOSP^MR", b"A^^^HOSP^MR~B^^^HOSP^MR"])
+def test_a_survivor_that_is_called_by_both_numbers(stage: SetStage, listed: bytes) -> None:
+    """In the merge and after it: the survivor has its own number only, and the prior one is not active."""
+    lab = stage(CHANNEL)
+    both = b"|" + listed + b"|"
+    lab.send(a40("M1", "A", "B").replace(b"|B^^^HOSP^MR|", both), oru("R1", "A").replace(b"|A^^^HOSP^MR|", both))
+    lab.wait(1)
+    assert subjects(lab) == {"R1": "B"}
+    merge = next(each for each in lab.receiver().outgoing if each.control_id == "M1").document.body
+    patients = [entry["resource"] for entry in merge["entry"] if entry["resource"]["resourceType"] == "Patient"]
+    assert sorted(([each["value"] for each in one["identifier"]], one.get("active", True)) for one in patients) == [(["A"], False), (["B"], True)]
+    assert all(len(one["link"]) == 1 for one in patients)
+
+
 def test_a_circle_is_refused(stage: SetStage) -> None:
     """AE, with the place; nothing changes."""
     lab = stage(CHANNEL)

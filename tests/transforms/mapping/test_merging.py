@@ -72,7 +72,7 @@ def test_each_number_goes_to_its_own_authority() -> None:
     ("event", "segments"),
     [
         ("A40", ("PID|||B^^^HOSP", "MRG|B^^^HOSP")),  # the very same
-        ("A40", ("PID|||B^^^HOSP~A^^^HOSP", "MRG|A^^^HOSP")),  # the survivor keeps it
+        ("A40", ("PID|||A^^^HOSP~B^^^HOSP", "MRG|A^^^HOSP~B^^^HOSP")),
         ("A40", ("PID|||B", "MRG|A")),  # nobody says whose numbers these are
         ("A40", ("PID|||B^^^HOSP", 'MRG|""^^^HOSP')),
         ("A40", ("MRG|A^^^HOSP",)),
@@ -84,6 +84,12 @@ def test_each_number_goes_to_its_own_authority() -> None:
 def test_what_merges_nothing(event: str, segments: tuple[str, ...]) -> None:
     """No alias is made of it."""
     assert said(event, *segments) == ()
+
+
+@pytest.mark.parametrize("listed", ["B^^^HOSP^MR~A^^^HOSP^MR", "A^^^HOSP^MR~B^^^HOSP^MR"])
+def test_a_survivor_that_is_called_by_both_numbers(listed: str) -> None:
+    """Some senders go on listing the prior number: it is the prior one all the same."""
+    assert said("A40", f"PID|||{listed}", "MRG|A^^^HOSP^MR") == (merged("A", "B"),)
 
 
 def test_old_versions_have_numbers_in_other_fields() -> None:
