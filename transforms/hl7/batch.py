@@ -171,7 +171,7 @@ def acknowledge_envelope(envelope: Envelope, answers: Sequence[bytes | None], *,
     lines: list[bytes] = []
     stamp, own = write_dtm(when).encode(), control_id.encode()
     remaining = iter(answers)
-    separator = b"|"
+    separator, written, loose = b"|", 0, False  # batches in the answer; whether the last of them has no BHS
     if envelope.header:
         header, separator = _header(envelope.header, stamp, own)
         lines.append(header)
@@ -182,11 +182,13 @@ def acknowledge_envelope(envelope: Envelope, answers: Sequence[bytes | None], *,
             header, separator = _header(batch.header, stamp, b"%b-%d" % (own, number))
             lines.append(header)
         lines += mine
+        written += bool(batch.header) or bool(mine) and not loose
+        loose = not batch.header and (bool(mine) or loose)
         if batch.header or not envelope.header:
             lines.append(_trailer(b"BTS", len(mine), faults, separator))
     if envelope.header:
-        loose = [fault for batch in envelope.batches if not batch.header for fault in batch.faults]
-        lines.append(_trailer(b"FTS", len(envelope.batches), (*loose, *envelope.faults), separator))
+        unsaid = [fault for batch in envelope.batches if not batch.header for fault in batch.faults]
+        lines.append(_trailer(b"FTS", written, (*unsaid, *envelope.faults), separator))
     return b"".join([line if line.endswith(b"\r") else line + b"\r" for line in lines])
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis.strategies import binary, booleans, integers, lists, sampled_from
 
 from transforms.hl7.batch import acknowledge_envelope, is_batch, read_envelope, split_messages
@@ -93,6 +93,7 @@ def test_a_batch_without_messages_is_answered_by_one() -> None:
     assert said == b"BHS#^~\\&###LAB#HOSP#20260304050607+0000####C1-1\rBTS#0\r"
 
 
+@example(data=FHS + message(1) + b"FTS|1\r" + message(1) + b"FTS|1\r" + BHS + b"FTS|1\r")  # messages of no batch, twice
 @given(data=lists(sampled_from([FHS, BHS, message(1), b"BTS|1\r", b"FTS|1\r", b"BTS", b"X", b"\r", b"\x0b", b"\xff"]), max_size=12).map(b"".join))
 def test_any_envelope_is_read_and_answered(data: bytes) -> None:
     """However broken it is: every MSH is a message, and the answer's own counts are right."""
