@@ -201,7 +201,8 @@ def _header(line: bytes, stamp: bytes, control_id: bytes) -> tuple[bytes, bytes]
     fields = line.split(separator)
     fields += [b""] * (_FEWEST - len(fields))
     encoding, application, facility, receiver, place = fields[1:6]
-    answer = [line[:3], encoding or b"^~\\&", receiver, place, application, facility, stamp, b"", fields[8], b"", control_id, fields[10] or fields[8]]
+    parties, reference = (receiver, place, application, facility), fields[10] or fields[8]
+    answer = [line[:3], encoding or b"^~\\&", *parties, stamp, b"", fields[8], b"", control_id, reference]
     return separator.join(answer).rstrip(separator), separator
 
 

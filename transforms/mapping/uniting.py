@@ -23,7 +23,10 @@ def unite(conversion: Conversion, resource: dict[str, Any], known: Known) -> Non
     """
     kind, aliases = resource["resourceType"], conversion.context.aliases
     if (identifiers := resource.get("identifier")) is not None and type(identifiers) is list:
-        resource["identifier"] = _own(kind, identifiers, known, aliases)
+        own = _own(kind, identifiers, known, aliases)
+        if own != identifiers:
+            resource["identifier"] = own
+            conversion.notes.append(NOT_COPIED)
     if kind == LINKED and (priors := aliases.priors(kind, known)):
         told = _told(conversion)
         if silent := [_link(kind, each) for each in priors if each not in told]:

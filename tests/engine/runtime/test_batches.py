@@ -112,7 +112,8 @@ def test_a_store_that_is_down(stage: SetStage) -> None:
 def test_enhanced_mode(stage: SetStage) -> None:
     """The batch holds what is owed at once; application acknowledgments follow as messages of their own."""
     lab = stage()
-    (response,) = lab.responses(batch(oru("M1", msh15="AL", msh16="AL"), oru("M2", msh15="AL", msh16="NE"), oru("M3", msh15="NE", msh16="NE")))
+    asking = [oru("M1", msh15="AL", msh16="AL"), oru("M2", msh15="AL", msh16="NE"), oru("M3", msh15="NE", msh16="NE")]
+    (response,) = lab.responses(batch(*asking))
     assert answered(response) == [("M1", "CA"), ("M2", "CA")]
     assert [(each.control_id, each.code) for each in map(read_acknowledgment, response.contents[1:])] == [("M1", "AA")]
     (silent,) = lab.responses(batch(oru("M4", msh15="NE", msh16="NE")))

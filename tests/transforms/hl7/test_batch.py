@@ -24,6 +24,9 @@ def answer(number: int) -> bytes:
     return b"MSH|^~\\&|EHR|CLINIC|LAB|HOSP|20260304||ACK^R01^ACK|A%d|P|2.5.1\rMSA|AA|M%d\r" % (number, number)
 
 
+PIECES = [FHS, BHS, message(1), b"BTS|1\r", b"FTS|1\r", b"BTS", b"X", b"\r", b"\x0b", b"\xff"]
+
+
 @pytest.mark.parametrize(
     ("data", "batch"),
     [
@@ -94,7 +97,7 @@ def test_a_batch_without_messages_is_answered_by_one() -> None:
 
 
 @example(data=FHS + message(1) + b"FTS|1\r" + message(1) + b"FTS|1\r" + BHS + b"FTS|1\r")  # messages of no batch, twice
-@given(data=lists(sampled_from([FHS, BHS, message(1), b"BTS|1\r", b"FTS|1\r", b"BTS", b"X", b"\r", b"\x0b", b"\xff"]), max_size=12).map(b"".join))
+@given(data=lists(sampled_from(PIECES), max_size=12).map(b"".join))
 def test_any_envelope_is_read_and_answered(data: bytes) -> None:
     """However broken it is: every MSH is a message, and the answer's own counts are right."""
     envelope = read_envelope(data)
