@@ -6,6 +6,7 @@ link that names it as an identifier, so that an update of the survivor does not 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from transforms.document import Aliases, Known, Note
@@ -26,7 +27,7 @@ def unite(conversion: Conversion, resource: dict[str, Any], known: Known) -> Non
         own = _own(kind, identifiers, known, aliases)
         if own != identifiers:
             resource["identifier"] = own
-            conversion.notes.append(NOT_COPIED)
+            conversion.notes.append(NOT_COPIED if kind == LINKED else replace(NOT_COPIED, place="PV1-19"))
     if kind == LINKED and (priors := aliases.priors(kind, known)):
         told = _told(conversion)
         if silent := [_link(kind, each) for each in priors if each not in told]:

@@ -13,6 +13,7 @@ from channels.fhir.references import References
 from channels.message import Verdict
 from tests.channels.fhir.bundles import laboratory, shared, to, transaction, updated
 from tests.channels.fhir.receiver import Receiver
+from tests.channels.fhir.test_updates import HABITS, identity
 from transforms.document import Identity, Merge
 from transforms.mapping.merging import undoing
 
@@ -59,6 +60,23 @@ def test_a_merge(remembers: bool, again: int) -> None:
     assert new["link"] == [{"other": {"reference": f"Patient/{old['id']}"}, "type": "replaces"}]
 
 
+@pytest.mark.parametrize("habits", HABITS)
+@pytest.mark.parametrize("settings", [{}, {"max_entries": 3}, {"max_conditional": 0}, {"max_conditional": 0, "max_entries": 2}])
+@pytest.mark.parametrize("remembers", [True, False])
+def test_there_and_back_at_every_kind_of_receiver(habits: dict[str, Any], settings: dict[str, Any], remembers: bool) -> None:
+    """Twice each: two patients, linked and then not, with what was known of them and their own number alone."""
+    receiver, references = Receiver(**habits), References()
+    before(receiver, references)
+    for bundle, active, links in ((merge(), False, 1), (undoing([MERGE], Identity()), True, 0)):
+        for _ in range(2):
+            outcome = receiver.takes(bundle, references if remembers else None, **settings, **identity(habits))
+            assert outcome.verdict is Verdict.SENT, outcome
+            found = people(receiver)
+            assert len(receiver.of("Patient")) == 2 and not receiver.dangling()
+            assert (found["old"]["active"], found["new"]["active"]) == (active, True) and found["old"]["birthDate"] == "1980-01-01"
+            assert all(len(each.get("link", ())) == links and len(each["identifier"]) == 1 for each in found.values())
+
+
 def test_a_merge_of_patients_nobody_knew() -> None:
     """Both are made."""
     receiver = Receiver()
@@ -84,7 +102,8 @@ def test_taking_it_back(remembers: bool) -> None:
     receiver, references = Receiver(), References()
     before(receiver, references)
     receiver.takes(merge(), references)
-    receiver.takes(transaction(updated("Patient", "new", gender="female", link=[{"other": to("old"), "type": "replaces"}]), shared("Patient", "old")), references)
+    later = updated("Patient", "new", gender="female", link=[{"other": to("old"), "type": "replaces"}])
+    receiver.takes(transaction(later, shared("Patient", "old")), references)
     bundle = undoing([MERGE], Identity())
     for _ in range(2):
         outcome = receiver.takes(bundle, references if remembers else None)
