@@ -110,6 +110,8 @@ class Conversion(Reading):
 
     def left(self, what: int | str, subcomponent: int = 0, repetition: int = 0) -> None:
         """Say what a value does not carry: a component (its number), or the field a `with:` value was read from (`unit`, `address.8`)."""
+        if self._at and isinstance(self._at, int) and isinstance(what, int):
+            subcomponent = 0  # a part of what stands in a component: of that component as a whole
         what, repetition = self._standing_at(what), repetition or self.repeating
         self.remarks.append(("left", what, (subcomponent, repetition)))
         position, line = self._standing()

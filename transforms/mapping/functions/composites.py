@@ -61,6 +61,13 @@ def left_beyond(parts: list[str], r: Reading, count: int) -> None:
             r.left(number)
 
 
+def left_within(parts: list[str], r: Reading, component: int, *numbers: int) -> None:
+    """The same of a component's subcomponents."""
+    for number in numbers:
+        if 0 < number <= len(parts) and parts[number - 1]:
+            r.left(component, number)
+
+
 def apart(place: int | str, convert: Callable[[], T], r: Reading) -> T:
     """Convert what stands elsewhere than the text being read: in one of its components (a number), or in a field a `with:` value names.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.mapping.functions.codes import codeable_concept, concept_of_table
-from transforms.mapping.functions.composites import apart, components, left, left_beyond, read_components, reading, subcomponents
+from transforms.mapping.functions.composites import apart, components, left, left_beyond, left_within, read_components, reading, subcomponents
 from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import period_of, plain_date_time
@@ -28,12 +28,21 @@ def identifier_type(code: str) -> dict[str, Any]:
     return known
 
 
-def authority(raw: str, r: Reading) -> tuple[str, str]:
-    """An HD held in a component: the URI of the authority, and the namespace it is called by."""
+def authority(raw: str, r: Reading, place: int) -> tuple[str, str]:
+    """An HD held in the component `place`: the URI of the authority, and the namespace it is called by."""
     if not raw:
         return r.authority(""), ""  # the site may say whose numbers a sender's are that name nobody
-    namespace, universal, kind = subcomponents(raw, r, 3)[:3]
-    return r.authority(namespace, universal, kind), namespace
+    parts = subcomponents(raw, r, 3)
+    namespace, universal, kind = parts[:3]
+    system = r.authority(namespace, universal, kind)
+    if untold(system, universal, kind):
+        left_within(parts, r, place, 2, 3)
+    return system, namespace
+
+
+def untold(system: str, universal: str, kind: str) -> bool:
+    """Whether a universal id, or its kind, says something that is not in the authority's URI."""
+    return bool(universal or kind) and not (universal and system.endswith((universal, universal.lower())))
 
 
 def identify(value: str, system: str, assigner: str = "", kind: str = "") -> dict[str, Any]:
@@ -54,7 +63,7 @@ def identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] | None:
     value = reading(parts[0], r)
     if not value:
         return None
-    system, namespace = authority(parts[3], r)
+    system, namespace = authority(parts[3], r, 4)
     facility = parts[5]
     made = identify(value, system, namespace or (subcomponents(facility, r, 1)[0] if facility else ""), reading(parts[4], r) or type)
     if parts[1] or parts[2]:
@@ -98,9 +107,15 @@ def entity_identifier(text: str, r: Reading, type: str = "") -> dict[str, Any] |
     return _entity(parts, r, type)
 
 
-def _entity(parts: list[str], r: Reading, kind: str) -> dict[str, Any] | None:
+def _entity(parts: list[str], r: Reading, kind: str, place: int = 0) -> dict[str, Any] | None:
+    """An EI of its parts; `place`: the component they stand in, where they are no components themselves."""
     value, namespace, universal, scheme = parts[:4]
-    return identify(value, r.authority(namespace, universal, scheme), namespace, kind) if value else None
+    if not value:
+        return None
+    system = r.authority(namespace, universal, scheme)
+    if untold(system, universal, scheme):
+        left(parts, r, 3, 4) if not place else left_within(parts, r, place, 3, 4)
+    return identify(value, system, namespace, kind)
 
 
 @function("entity_identifier_pair", gives="Identifier", list=True)
@@ -108,7 +123,8 @@ def entity_identifier_pair(text: str, r: Reading, placer: str = "PLAC", filler: 
     """EIP as up to two Identifiers: the placer's and the filler's, typed by table 0203."""
     parts = components(text, r, 2)
     left_beyond(parts, r, 2)
-    pair = [_entity(subcomponents(raw, r, 4), r, kind) for raw, kind in ((parts[0], placer), (parts[1], filler)) if raw]
+    halves = ((1, parts[0], placer), (2, parts[1], filler))
+    pair = [_entity(subcomponents(raw, r, 4), r, kind, place) for place, raw, kind in halves if raw]
     return [each for each in pair if each] or None
 
 

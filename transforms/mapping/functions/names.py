@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.mapping.functions.codes import original_code
-from transforms.mapping.functions.composites import NULL, components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.composites import NULL, components, left, left_beyond, left_within, reading, subcomponents
 from transforms.mapping.functions.extensions import extension
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import period_of
@@ -61,10 +61,15 @@ def name_in_number(parts: list[str], r: Reading) -> dict[str, Any]:
 @function("name_text", gives="string", memo=True)
 def name_text(text: str, r: Reading) -> str | None:
     """XPN as one line: prefix, given names, family name, suffix (assembly order F: family name first)."""
-    parts = components(text, r, 11)
-    family, given = subcomponents(parts[0], r, 1)[0], [reading(part, r) for part in parts[1:3]]
-    ordered = [family, *given] if reading(parts[10], r) == "F" else [*given, family]
-    return " ".join(part for part in (reading(parts[4], r), *ordered, reading(parts[3], r)) if part) or None
+    parts = components(text, r, 15)
+    surnames, given = subcomponents(parts[0], r, 1), [reading(part, r) for part in parts[1:3]]
+    order = reading(parts[10], r)
+    ordered = [surnames[0], *given] if order == "F" else [*given, surnames[0]]
+    said = " ".join(part for part in (reading(parts[4], r), *ordered, reading(parts[3], r)) if part)
+    if said:
+        left_within(surnames, r, 1, *range(2, len(surnames) + 1))
+        left(parts, r, *range(6, 11), 0 if order in ("F", "G") else 11, *range(12, len(parts) + 1))
+    return said or None
 
 
 def _name(family: str, given: list[str], prefix: str, suffixes: tuple[str, ...], r: Reading) -> dict[str, Any]:

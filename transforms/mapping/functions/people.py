@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.mapping.functions.codes import concept_of_table, original_code, system_of
-from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.composites import apart, components, left, left_beyond, left_within, reading, subcomponents
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
 from transforms.mapping.functions.extensions import NOT_KNOWN
-from transforms.mapping.functions.identifiers import add_check_digit, authority, identify
+from transforms.mapping.functions.identifiers import add_check_digit, authority, identify, untold
 from transforms.mapping.functions.names import name_in_number
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.times import period_of
@@ -56,7 +56,7 @@ def _person(parts: list[str], r: Reading) -> dict[str, Any] | None:
 
 
 def _number(number: str, parts: list[str], r: Reading) -> dict[str, Any]:
-    system, namespace = authority(parts[8], r)
+    system, namespace = authority(parts[8], r, 9)
     made = identify(number, system, namespace or subcomponents(parts[13], r, 1)[0], reading(parts[12], r))
     add_check_digit(made, parts[10], parts[11], r)
     return made
@@ -84,7 +84,10 @@ def named_practitioner(text: str, r: Reading) -> dict[str, Any] | None:
     made = _person([*map(_masked(r), person[:7]), *[""] * 16], r)
     if made and person[0]:
         namespace, universal, kind = person[8:11]
-        made["identifier"] = [identify(person[0], r.authority(namespace, universal, kind), namespace)]
+        system = r.authority(namespace, universal, kind)
+        made["identifier"] = [identify(person[0], system, namespace)]
+        left_within(person, r, 1, *((10, 11) if untold(system, universal, kind) else ()))
+    left_within(person, r, 1, 8, *(() if person[0] else (9, 10, 11)))
     return _at_work(made, parts, r) if made and any(parts[1:]) else made
 
 
@@ -93,6 +96,8 @@ def _at_work(person: dict[str, Any], parts: list[str], r: Reading) -> dict[str, 
     role: dict[str, Any] = {"resourceType": "PractitionerRole", "practitioner": person}
     if limits := period_of("", parts[1], parts[2], r, (0, 3)):
         role["period"] = limits
+    for place in _LEVELS:
+        left_within(subcomponents(parts[place], r, 3), r, place + 1, 2, 3)
     levels = (subcomponents(parts[place], r, 1)[0] for place in _LEVELS)
     called, kind = " ".join(level for level in levels if level), reading(parts[8], r)
     if called and kind:
@@ -118,7 +123,7 @@ def organization(text: str, r: Reading, address: str = "", telecom: str = "") ->
         return None
     made: dict[str, Any] = {"resourceType": "Organization"}
     if number:
-        system, namespace = authority(parts[5], r)
+        system, namespace = authority(parts[5], r, 6)
         made["identifier"] = [identify(number, system, namespace or subcomponents(parts[7], r, 1)[0], reading(parts[6], r))]
         add_check_digit(made["identifier"][0], parts[3], parts[4], r)
     if name:
@@ -141,9 +146,14 @@ def _not_at_home(made: dict[str, Any]) -> None:
 
 @function("organization_name", gives="string", memo=True)
 def organization_name(text: str, r: Reading) -> str | None:
-    """XON as a name: its name, else its number."""
+    """XON as a name: its name, else its number; the rest is left over."""
     parts = components(text, r, 10)
-    return reading(parts[0] or parts[9] or parts[2], r) or None
+    said = next((place for place in (1, 10, 3) if reading(parts[place - 1], r)), 0)
+    if not said:
+        return None
+    ordinary = 2 if reading(parts[1], r) in ("L", "D") else 0  # the kind of name that any name is
+    left(parts, r, *(place for place in range(1, len(parts) + 1) if place not in (said, ordinary)))
+    return reading(parts[said - 1], r)
 
 
 @function("organization_at", gives="Organization", memo=True)

@@ -191,8 +191,17 @@ def period_of(limits: str, start: str, end: str, r: Reading, places: tuple[int, 
     if not (limits or start or end):
         return None
     parts = components(limits, r, 2) if limits else ["", ""]
-    pairs = {"start": start or parts[0], "end": end or parts[1]}
-    made = {name: said for name, raw in pairs.items() if raw and raw != NULL and (said := plain_date_time(raw, r))}
+    limit, until = places
+    stated = (("start", start or parts[0], until - 1 if start else limit), ("end", end or parts[1], until if end else limit))
+    made = {}
+    for name, raw, place in stated:
+        if raw and raw != NULL:
+            if said := plain_date_time(raw.replace(r.subcomponent, r.component), r):
+                made[name] = said
+            else:
+                r.left(place)
+    if limits and start and end:
+        r.left(limit)
     return _forwards(made, places[1] if end else places[0], r) or None
 
 
