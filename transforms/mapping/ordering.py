@@ -29,6 +29,8 @@ _AROUND = ("RESPONSE", "QUERY_RESPONSE", "PATIENT", "GENERAL_ORDER", "DEFINITION
 """Groups that may hold orders."""
 _OF_MESSAGE = ("MSH", "MSA", "ERR", "SFT", "UAC", "QRD", "QRF", "QAK", "QPD", "RCP", "DSC", "BHS", "BTS", "FTS")
 _DETAILS = {"RXO": "PRESCRIPTION", "RXE": "PRESCRIPTION", "RXD": "DISPENSE", "RXA": "ADMINISTRATION", "RXG": "GIVE"}
+_MATERIAL = ("SPM", "SAC")
+"""What of a specimen around orders stands in each of them; what is said about it, in the first."""
 _OF_DETAIL = ("RXR", "RXC", "RXV", "CDO", "TQ1", "TQ2", "OBX", "NTE", "PRT", "TCD", "SID")
 """What belongs to the RXO, RXE, RXD, RXA or RXG it follows."""
 _AFTER = ("NTE", "PRT", "TCD", "SID")
@@ -44,10 +46,12 @@ def arrange_orders(root: Any, obx_after_spm: str) -> Branch:
     for branch in arrange_admissions(patient, obx_after_spm).branches:
         tree.add(branch)
     last: _Order | None = None
+    told: set[int] = set()
     for group, material in orders:
         if last is None or not (group.name == "ORDER_TRAY" and last.waits()):  # the structure takes the ORC of a first tray for a diet's
             last = _Order(tree, root.name)
-        last.take(group, material)
+        last.take(group, [each for each in material if each.position not in told or each.name in _MATERIAL])
+        told |= {each.position for each in material}
     return tree
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from transforms.fhir.elements import element
 from transforms.mapping.conversion import Conversion
 from transforms.mapping.identity import criterion
 from transforms.mapping.joining import joined
@@ -223,13 +224,21 @@ def _merged(first: dict[str, Any], twin: dict[str, Any]) -> bool:
         own = first.get(key)
         if key == "contained" or own == value:
             continue
-        if own is None or isinstance(own, list):
+        if own is None and _chosen_otherwise(first, key):
+            lost = True
+        elif own is None or isinstance(own, list):
             added = value if own is None else [each for each in value if each not in own]
             first[key] = added if own is None else [*own, *added]
             _bring(first, _held(added), inside)
         elif key != "code":
             lost = True
     return not lost
+
+
+def _chosen_otherwise(first: dict[str, Any], name: str) -> bool:
+    """Whether an element of several types is there already, of another type."""
+    found = element(first["resourceType"], name)
+    return found is not None and found.choice and any(found.property_for(each) in first for each in found.types)
 
 
 def _bring(home: dict[str, Any], ids: list[str], inside: dict[str, dict[str, Any]]) -> None:
