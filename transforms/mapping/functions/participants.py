@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from transforms.mapping.functions.codes import codeable_concept
+from transforms.mapping.functions.codes import Codes, codeable_concept
 from transforms.mapping.functions.composites import apart, components, reading
 from transforms.mapping.functions.contacts import contact_point
 from transforms.mapping.functions.extensions import extension
@@ -27,6 +27,7 @@ _PREFERRED = {
 def participant(
     text: str,
     r: Reading,
+    codes: Codes | None = None,
     role: str = "",
     specialty: str = "",
     unit: str = "",
@@ -51,7 +52,7 @@ def participant(
         made["period"] = limits
     if facility := _facility(organization, unit, r):
         made["organization"] = facility
-    if role and (said := apart("role", lambda: codeable_concept(role, r, table="0912"), r)):
+    if role and (said := apart("role", lambda: codeable_concept(role, r, codes, table="0912"), r)):
         made["code"] = [said]
     if specialty and (said := apart("specialty", lambda: codeable_concept(specialty, r), r)):
         made["specialty"] = [said]
