@@ -21,7 +21,7 @@ def places(part: Part) -> Iterator[tuple[str, str]]:
 
 def in_order(segments: Sequence[tuple[str, LocalSegment]]) -> list[tuple[str, LocalSegment]]:
     """Declarations as they are to be worked in: what others stand behind first; of those behind the same one, the last declared first."""
-    waiting = {(name, each.after, each.within, each.group, each.of): (name, each) for name, each in segments if each.after}
+    waiting = {(name, each.after, each.within, each.of): (name, each) for name, each in segments if each.after}
     found: list[tuple[str, LocalSegment]] = []
     while waiting:
         names = {name for name, _ in waiting.values()}
@@ -29,6 +29,19 @@ def in_order(segments: Sequence[tuple[str, LocalSegment]]) -> list[tuple[str, Lo
             waiting
         )  # a circle: none finds its place
         found += [waiting.pop(key) for key in reversed(ready)]
+    return found
+
+
+def followers(segments: Sequence[tuple[str, LocalSegment]]) -> dict[str, str]:
+    """A site's segments, each with the one that it, or what it stands behind, follows."""
+    after = {name: each.after for name, each in segments}
+    found = {}
+    for name, before in after.items():
+        seen = {name}
+        while before in after and before not in seen:
+            seen.add(before)
+            before = after[before]
+        found[name] = before
     return found
 
 
@@ -54,8 +67,8 @@ def _within(part: Part, group: str, name: str, segment: LocalSegment) -> tuple[P
 
 
 def _behind(before: Part, name: str, segment: LocalSegment, around: Part) -> list[Part]:
-    """`before` and the segment: in a group of their own where each repetition, or an alternative, has its own."""
+    """`before` and the segment: in a group without a name where each repetition, or an alternative, has its own."""
     own = Part(name, optional=True, repeats=segment.repeats)
-    if not (segment.group or before.repeats or around.choice):
+    if not (before.repeats or around.choice):
         return [before, own]
-    return [Part(segment.group, before.optional, before.repeats, (Part(before.name), own))]
+    return [Part("", before.optional, before.repeats, (Part(before.name), own))]

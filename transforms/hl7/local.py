@@ -68,9 +68,6 @@ class LocalSegment:
     after: str = option("The segment it stands behind; left out: it stays where it is, with the segment before it.", default="")
     within: str = Field(default="", alias="in", description="The group around it; default: every group in which `after` stands.")
     of: Listed = option("The structures it belongs to; default: all that have the place.", default=())
-    group: str = option(
-        "A new group for it and `after`, so that several of them keep their own.", default="", pattern=r"^([A-Z][A-Z0-9_]*)?$"
-    )
     repeats: bool = option("Whether it may stand several times in a row.", default=False)
     versions: Listed = option("Only in messages of these versions (MSH-12.1) its fields have these names; default: all.", default=())
     fields: dict[str, LocalField] = option("Its fields by number.", default_factory=dict)
@@ -167,7 +164,7 @@ def _check_segment(builder: Builder, name: str, segment: LocalSegment) -> None:
             builder.report(
                 (*path, "fields", number), "field_number", f"`{number}` is no field's number: they count from 1 to 99.", key=True
             )
-    for key, said in (("in", segment.within), ("group", segment.group), ("of", segment.of)):
+    for key, said in (("in", segment.within), ("of", segment.of)):
         if said and not segment.after:
             builder.report((*path, key), "missing", f"`{key}` needs `after`: the segment behind which it stands.", key=True)
 

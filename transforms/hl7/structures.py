@@ -16,7 +16,7 @@ import zstandard
 
 from transforms.declaration.suggestions import did_you_mean
 from transforms.errors import Problem
-from transforms.hl7.extending import extended, in_order, places
+from transforms.hl7.extending import extended, followers, in_order, places
 from transforms.hl7.grammar import Part, parse_grammar
 from transforms.hl7.local import NOTHING, Declared, LocalSegment, LocalStructure, Placed, fields_of
 from transforms.hl7.message import Message
@@ -43,6 +43,7 @@ class Structures:
         self._own = {each.name: each.declared for each in declared.structures if isinstance(each.declared, LocalStructure)}
         self._events = {event: name for name, each in self._own.items() for event in each.events}
         self._placed = in_order([(each.name, each.declared) for each in declared.segments if isinstance(each.declared, LocalSegment)])
+        self.followers = followers(self._placed)
         self._ready: dict[str, Structure | None] = {}
         self._said: dict[str, str] = {}
 

@@ -6,10 +6,11 @@ Only names and order matter here, never content; so a plan is made once for a se
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+NOBODY: Mapping[str, str] = {}
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
@@ -91,8 +92,8 @@ class _Instance:
     node: int
 
 
-def make_plan(names: tuple[str, ...], root: Branch, sites: tuple[Site, ...], part: str) -> Plan:
-    """The plan of a tree for the makes at `sites`."""
+def make_plan(names: tuple[str, ...], root: Branch, sites: tuple[Site, ...], part: str, followers: Mapping[str, str] = NOBODY) -> Plan:
+    """The plan of a tree for the makes at `sites`.  `followers`: a site's segments, and the one each belongs to that it follows."""
     parts = [each for each in root.walk() if each.name == part] or [root]
     instances: dict[str, list[_Instance]] = {}
     node = 0
@@ -105,7 +106,7 @@ def make_plan(names: tuple[str, ...], root: Branch, sites: tuple[Site, ...], par
         rows = []
         for each in instances[site.name]:
             part_of[each.node] = _part_of(each.branch, parts)
-            positions = [_visible(each, name, site) for name in site.segments]
+            positions = [_visible(each, name, site, followers) for name in site.segments]
             links = [_linked(each, instances.get(name, []), many) for name, many in site.links]
             rows.append((each.node, part_of[each.node], *positions, *links))
         steps.append(tuple(rows))
@@ -165,12 +166,26 @@ def _stands(branch: Branch, path: list[str]) -> bool:
     return len(chain) >= len(path) and all(group.name == name for group, name in zip(chain, reversed(path)))
 
 
-def _visible(instance: _Instance, name: str, site: Site) -> int:
+def _visible(instance: _Instance, name: str, site: Site, followers: Mapping[str, str]) -> int:
     if instance.own is not None and instance.own[0] == name:
         return instance.own[1]
+    if instance.own is not None and followers.get(name) == instance.own[0]:
+        return _behind(instance.branch, *instance.own, name)
     if name in site.only_alone and not instance.branch.alone():
         return -1
     return _seen(instance.branch, name)
+
+
+def _behind(branch: Branch, own: str, position: int, name: str) -> int:
+    """The first `name` behind the segment at `position`, before the next of its kind; -1: there is none."""
+    for kind, each in sorted(branch.segments, key=lambda segment: segment[1]):
+        if each <= position:
+            continue
+        if kind == own:
+            break
+        if kind == name:
+            return each
+    return -1
 
 
 def _seen(branch: Branch, name: str) -> int:

@@ -213,7 +213,7 @@ class Converter:
             raise MessageError(ErrorCode.UNSUPPORTED_MESSAGE_TYPE, "MSH-9", why, fatal=True)
         tree = group(message, structures=self.structures)
         names = key[1]
-        plan = make_plan(names, self._arrange(tree, self.options.obx_after_spm), self.module.sites, self.map.part)
+        plan = make_plan(names, self._arrange(tree, self.options.obx_after_spm), self.module.sites, self.map.part, self.structures.followers)
         pads = tuple([""] * (self.module.widest.get(name, 0) + 1) for name in names)
         results = tuple(index for index, name in enumerate(names) if name == "OBX")
         together = bool(results) and results[-1] - results[0] + 1 == len(results)

@@ -120,6 +120,19 @@ def test_maps_read_a_sites_segments_and_the_ledger_lists_what_they_leave() -> No
     assert "performer" not in local(b"")[0]
 
 
+def test_a_declared_segment_belongs_to_the_one_it_follows() -> None:
+    """Of several diagnoses each has the remark behind it; one that nobody follows has none."""
+    rule = "map: mine\nextends: DG1_Condition\nrules:\n  - { name: remark, to: note.text, from: ZDG-2 }\n"
+    library = Library.load({"local.yaml": "segments: { ZDG: { after: DG1, fields: { 2: Remark } } }", "DG1_Condition.yaml": rule})
+    lines = ["PV1||I", "DG1|1||A^a^I10", "ZDG||of A", "DG1|2||B^b^I10", "DG1|3||C^c^I10", "ZDG||of C"]
+    message = "\r".join(["MSH|^~\\&|LAB|HOSP|||20240115||ADT^A01|1|P|2.5.1", "PID|||1^^^A^MR", *lines])
+    converted = library.converter()(parse(message.encode()), CONTEXT)
+    found = [each["resource"] for each in converted.bundle["entry"] if each["resource"]["resourceType"] == "Condition"]
+    notes = [(each["code"]["coding"][0]["code"], *(note["text"] for note in each.get("note", ()))) for each in found]
+    assert notes == [("A", "of A"), ("B",), ("C", "of C")]
+    assert [each for each in converted.leftover if each[0] == "Z"] == []
+
+
 def test_maps_may_read_of_a_declared_segment_what_is_declared() -> None:
     """Another field, or a segment nobody declared, is told at the rule."""
     for read, code in (("3", "undeclared_field"), ("2", ""), ("2.1", "")):
