@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from transforms.declaration.suggestions import did_you_mean
 from transforms.errors import ConfigurationError, Problem
@@ -26,9 +24,8 @@ from transforms.mapping.kit import Kit
 from transforms.mapping.local_fields import check_local_fields
 from transforms.mapping.making import write_module
 from transforms.mapping.options import MapOptions
+from transforms.mapping.shelf import MESSAGES, SEGMENTS, TABLES, Shelf, packaged
 from transforms.mapping.to_fhir import AnyConverter, Converter
-
-D = TypeVar("D", SegmentMap, MessageMap, Table)
 
 
 @dataclass(frozen=True)
@@ -49,23 +46,19 @@ class Library:
         Raises ConfigurationError with every problem.
         """
         problems: list[Problem] = []
-        own = dict(packaged())
-        site: dict[str, Definition] = {}
         local = read_all(site_maps or {}, paths or {}, problems)
+        site = _Site(problems)
         for name, text in sorted((site_maps or {}).items()):
-            if declares(text):
-                continue
-            stem = name.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
-            found = read_definition(stem, text, (paths or {}).get(name, name), problems)
-            if found is not None:
-                site[_key(stem, found)] = found
-        merged = {name: _extended(name, {**own, **site}, own, problems, ()) for name in {**own, **site}}
-        library = _sorted(merged)
-        claims = claims_of(library.message_maps, site, problems)
-        library = replace(library, structures=Structures(local) if local != NOTHING else PACKAGED, claims=claims)
+            if not declares(text):
+                site.add(name.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml"), text, (paths or {}).get(name, name))
+        segments, messages, tables = (site.shelf(kind) for kind in (SEGMENTS, MESSAGES, TABLES))
+        claims = claims_of(messages, site.names(MESSAGES), problems)
+        library = Library(segments, messages, tables, Structures(local) if local != NOTHING else PACKAGED, claims)
         problems += library.structures.problems()
-        problems += check_local_fields(library.segment_maps.values(), local)
-        problems += library.problems() if site else _package_problems(library)
+        if site_maps:  # the package's alone were looked at when it was made
+            problems += check_local_fields(library.segment_maps.values(), local)
+            tuple(tables.values())  # reading them finds what is wrong
+            problems += library.problems()
         if any(each.severity == "error" for each in problems):
             raise ConfigurationError(in_order(problems))
         return library
@@ -136,77 +129,54 @@ class Library:
         return replace(self, segment_maps={**self.segment_maps, map_name: replace(found, rules=rules)}, _converters={})
 
 
-def _key(stem: str, found: Definition) -> str:
-    return f"table {found.name}" if isinstance(found, Table) else stem
+class _Site:
+    """A site's maps over the package's."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self._problems = problems
+        self._own: dict[str, dict[str, Definition]] = {SEGMENTS: {}, MESSAGES: {}, TABLES: {}}
+
+    def add(self, name: str, text: str, file: str) -> None:
+        """Take a file of the site's in; what is wrong with it goes to the problems."""
+        found = read_definition(name, text, file, self._problems)
+        if found is not None:
+            self._own[_kind(found)][found.name] = found
+
+    def names(self, kind: str) -> Iterable[str]:
+        """What the site has itself."""
+        return self._own[kind]
+
+    def shelf(self, kind: str) -> Shelf[Any]:
+        """All of a kind by name, with what they extend worked in."""
+        elsewhere = {name for other in (SEGMENTS, MESSAGES) if other != kind and kind != TABLES for name in self._own[other]}
+        names = {*packaged(kind), *self._own[kind]} - elsewhere
+        return Shelf(names, lambda name: self._extended(kind, name, ()))
+
+    def _extended(self, kind: str, name: str, seen: tuple[str, ...]) -> Definition:
+        """A definition with what it extends worked in."""
+        own, package = self._own[kind], packaged(kind)
+        found = own[name] if name in own else package[name]
+        wanted = found.extends
+        if not wanted:
+            return found
+        if wanted == name and name in own:
+            base = package.get(name)
+        elif wanted in seen or wanted == name:
+            self._problems.append(found.spot.at("extends").problem("circle", f"`{wanted}` extends this map in turn."))
+            return found
+        else:
+            base = self._extended(kind, wanted, (*seen, name)) if wanted in own or wanted in package else None
+        if base is None:
+            known = did_you_mean(wanted, {*own, *package})
+            self._problems.append(found.spot.at("extends").problem("unknown_map", f"There is no `{wanted}` to extend{known}."))
+            return found
+        if isinstance(base, MessageMap) and isinstance(found, MessageMap):
+            self._problems += _unknown_makes(base, found)
+        return _merged(base, found)
 
 
-def _sorted(definitions: Mapping[str, Definition]) -> Library:
-    ordered = [definitions[name] for name in sorted(definitions)]
-
-    def of(kind: type[D]) -> dict[str, D]:
-        return {each.name: each for each in ordered if isinstance(each, kind)}
-
-    return Library(of(SegmentMap), of(MessageMap), of(Table))
-
-
-@cache
-def packaged() -> Mapping[str, Definition]:
-    """The package's own maps and tables.  Raises ConfigurationError where one cannot be read."""
-    problems: list[Problem] = []
-    found: dict[str, Definition] = {}
-    for path, text in _files(files("transforms.mapping").joinpath("maps"), "maps"):
-        if path.startswith("maps/datatypes/"):
-            continue  # they say what functions do; `datatypes` reads them
-        stem = path.rpartition("/")[2].removesuffix(".yaml")
-        definition = read_definition(stem, text, path, problems)
-        if definition is not None:
-            found[_key(stem, definition)] = definition
-    if any(each.severity == "error" for each in problems):
-        raise ConfigurationError(in_order(problems))
-    return found
-
-
-def _files(folder: Traversable, path: str) -> Iterable[tuple[str, str]]:
-    for each in sorted(folder.iterdir(), key=lambda each: each.name):
-        if each.is_dir():
-            yield from _files(each, f"{path}/{each.name}")
-        elif each.name.endswith(".yaml"):
-            yield f"{path}/{each.name}", each.read_text(encoding="utf-8")
-
-
-_checked: list[Problem] | None = None
-
-
-def _package_problems(library: Library) -> list[Problem]:
-    """Problems of the package's maps alone: looked for once a process."""
-    global _checked
-    if _checked is None:
-        _checked = library.problems()
-    return _checked
-
-
-def _extended(
-    name: str, all_of_them: Mapping[str, Definition], own: Mapping[str, Definition], problems: list[Problem], seen: tuple[str, ...]
-) -> Definition:
-    """A definition with what it extends worked in."""
-    found = all_of_them[name]
-    if not found.extends:
-        return found
-    wanted = f"table {found.extends}" if isinstance(found, Table) else found.extends
-    if wanted == name and all_of_them[name] is not own.get(name):
-        base = own.get(name)
-    elif wanted in seen or wanted == name:
-        problems.append(found.spot.at("extends").problem("circle", f"`{found.extends}` extends this map in turn."))
-        return found
-    else:
-        base = _extended(wanted, all_of_them, own, problems, (*seen, name)) if wanted in all_of_them else None
-    if base is None or type(base) is not type(found):
-        known = did_you_mean(found.extends, [each.removeprefix("table ") for each in all_of_them])
-        problems.append(found.spot.at("extends").problem("unknown_map", f"There is no `{found.extends}` to extend{known}."))
-        return found
-    if isinstance(base, MessageMap) and isinstance(found, MessageMap):
-        problems += _unknown_makes(base, found)
-    return _merged(base, found)
+def _kind(found: Definition) -> str:
+    return TABLES if isinstance(found, Table) else MESSAGES if isinstance(found, MessageMap) else SEGMENTS
 
 
 def _unknown_makes(base: MessageMap, change: MessageMap) -> Iterator[Problem]:
