@@ -57,7 +57,10 @@ def _person(parts: list[str], r: Reading) -> dict[str, Any] | None:
 
 def _number(number: str, parts: list[str], r: Reading) -> dict[str, Any]:
     system, namespace = authority(parts[8], r, 9)
-    made = identify(number, system, namespace or subcomponents(parts[13], r, 1)[0], reading(parts[12], r))
+    facility = subcomponents(parts[13], r, 1)
+    made = identify(number, system, namespace or facility[0], reading(parts[12], r))
+    if not parts[8]:
+        left_within(facility, r, 14, 2, 3)
     add_check_digit(made, parts[10], parts[11], r)
     return made
 

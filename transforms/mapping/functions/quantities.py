@@ -60,7 +60,7 @@ def _unit(parts: list[str], r: Reading) -> tuple[dict[str, str], tuple[str, ...]
     uri = system_of(name, "", r) if name else ""
     declared = "UCUM" if uri == UCUM else name
     text = said or code
-    rest = tuple(f"unit.{number}" for number in (4, 5, 6) if parts[number - 1])
+    rest = tuple(f"unit.{number}" for number in (4, 5, 6, 7, 8) if parts[number - 1])
     if ucum := code_of(code, declared):
         return {"unit": text, "system": UCUM, "code": ucum}, rest
     if uri and uri != UCUM and len(code.split()) == 1:
@@ -177,7 +177,9 @@ def composite_quantity(text: str, r: Reading, unit: str = "") -> dict[str, Any] 
     if measured is None:
         return None
     sign, number = measured
-    said = _unit(subcomponents(parts[1], r, 9), r)[0] if parts[1] else {}
+    said, lost = _unit(subcomponents(parts[1], r, 9), r) if parts[1] else ({}, ())
+    for place in lost:
+        r.left(2, int(place.removeprefix("unit.")))
     if unit and not said:
         said = unit_of(unit, r)
     left(parts, r, *range(3, len(parts) + 1))
