@@ -28,6 +28,7 @@ from transforms.mapping.results import PRIOR, SAME
 from transforms.mapping.targets import json_names
 from transforms.mapping.tracing import trace_shared
 from transforms.mapping.uniting import LINKED, leave_to_prior
+from transforms.mapping.usual import with_usual
 from transforms.mapping.writing import Code
 
 RESULTS = ("DiagnosticReport", "Observation")  # never left out for what they lack
@@ -83,7 +84,7 @@ class _ModuleWriter:
 
     def __init__(self, message_map: MessageMap, maps: Mapping[str, SegmentMap], kit: Kit, explain: bool) -> None:
         self.map, self.kit, self.explain = message_map, kit, explain
-        self.made = [Made(index, make, maps) for index, make in enumerate(message_map.makes)]
+        self.made = [Made(index, make, maps) for index, make in enumerate(with_usual(message_map, maps).makes)]
         self.named = {each.make.name: each for each in self.made}
         self.manifold, self.parted = manifold_of(self.made), parted_of(self.made)
         self.code = Code()
