@@ -7,6 +7,7 @@ import ssl
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -88,12 +89,18 @@ class Line:
         """Send a batch as it is, in one frame; gives the acknowledgments of its messages.  OSError where they do not come."""
         asked = {each.control_id: each for each in map(wanted, read_envelope(batch).messages)}
         self._socket.sendall(frame(batch))
-        until, owed = time.monotonic() + self._timeout, 0 if asked and all(each.nothing for each in asked.values()) else 1
-        while owed:
-            owed -= 1
+        until = time.monotonic() + self._timeout
+        if asked and all(each.nothing for each in asked.values()):
+            return
+        following: set[str] = set()  # application acknowledgments to come
+        for number in count():
             for answer in map(read_acknowledgment, split_messages(self._next(until))):
                 yield answer
-                owed += answer.control_id in asked and asked[answer.control_id].more(answer.code)
+                following.discard(answer.control_id)
+                if not number and answer.control_id in asked and asked[answer.control_id].more(answer.code):
+                    following.add(answer.control_id)
+            if not following:
+                return
 
     def _next(self, until: float) -> bytes:
         while not self._waiting:

@@ -4,8 +4,8 @@ Every message is stored, answered and replayable by itself; the answer is given 
 the middle the sender, who has no answer, sends the batch again: what was kept is recognised and gets the answer of the day.  A
 wrong count costs no message: it is reported, and said in the answer (rule 10).
 
-In enhanced mode the batch that answers holds what is owed at once (CA); an application acknowledgment is a message of its own, and
-follows.  A message that wants no answer has no place in the batch, and where no message wants one, nothing is answered.
+In enhanced mode the batch that answers holds what is owed at once (CA); application acknowledgments follow in a batch of their own,
+when all of them are known.  A message that wants no answer has no place in either, and where no message wants one, nothing is answered.
 """
 
 from __future__ import annotations
@@ -63,34 +63,41 @@ class Batches:
 
     def _answer(self, envelope: Envelope, responses: Sequence[Response]) -> Response:
         firsts = [response.contents[0] if response.contents else None for response in responses]
-        following = [content for response in responses for content in response.contents[1:]]
-        contents = following
-        if not responses or any(firsts):
-            when, control_id = datetime.fromtimestamp(self._world.now(), UTC), self._world.new_id()
-            contents = [acknowledge_envelope(envelope, firsts, control_id=control_id, when=when), *following]
-        later = [response.later for response in responses if response.later is not None]
-        return Response(tuple(contents), _together(later, self._world.loop) if later else None, _lost(responses))
+        seconds = [response.contents[1] if len(response.contents) > 1 else None for response in responses]
+        batches = [firsts] if any(firsts) or not responses else []
+        contents = tuple([self._batch(envelope, each) for each in ([*batches, seconds] if any(seconds) else batches)])
+        later = [response.later for response in responses]
+        codes, ids = [response.code for response in responses], [response.id for response in responses]
+        code = codes[0] if codes and not any(ids) else "AA"  # nothing of it is kept: the whole of it shall come again
+        together = self._together(envelope, later) if any(later) else None
+        return Response(contents, together, _lost(responses), code if contents else "", max(ids, default=0))
 
+    def _batch(self, envelope: Envelope, answers: Sequence[bytes | None]) -> bytes:
+        when = datetime.fromtimestamp(self._world.now(), UTC)
+        return acknowledge_envelope(envelope, answers, control_id=self._world.new_id(), when=when)
 
-def _together(later: Sequence[Future[Response]], loop: asyncio.AbstractEventLoop) -> Future[Response]:
-    """What follows for the messages of a batch, when all of it is known; who cancels it cancels all of them."""
-    together: Future[Response] = loop.create_future()
+    def _together(self, envelope: Envelope, later: Sequence[Future[Response] | None]) -> Future[Response]:
+        """The batch that follows, when all that it holds is known; who cancels it cancels all of that."""
+        together: Future[Response] = self._world.loop.create_future()
+        awaited = [each for each in later if each is not None]
 
-    def known(_: Future[Response]) -> None:
-        if together.done() or not all(each.done() for each in later):
-            return
-        responses = [each.result() for each in later if not each.cancelled()]
-        together.set_result(Response(tuple([content for each in responses for content in each.contents]), None, _lost(responses)))
+        def known(_: Future[Response]) -> None:
+            if together.done() or not all(each.done() for each in awaited):
+                return
+            responses = [each.result() if each is not None and not each.cancelled() else Response() for each in later]
+            answers = [response.contents[0] if response.contents else None for response in responses]
+            contents = (self._batch(envelope, answers),) if any(answers) else ()
+            together.set_result(Response(contents, None, _lost(responses)))
 
-    def left(_: Future[Response]) -> None:
-        if together.cancelled():
-            for each in later:
-                each.cancel()
+        def left(_: Future[Response]) -> None:
+            if together.cancelled():
+                for each in awaited:
+                    each.cancel()
 
-    for each in later:
-        each.add_done_callback(known)
-    together.add_done_callback(left)
-    return together
+        for each in awaited:
+            each.add_done_callback(known)
+        together.add_done_callback(left)
+        return together
 
 
 def _lost(responses: Sequence[Response]) -> Callable[[], None]:

@@ -128,3 +128,18 @@ def test_how_it_came_is_kept_and_there_when_it_is_replayed(laboratory: Laborator
         assert len(made(laboratory)) == 2
 
     laboratory.tell(story())
+
+
+def test_a_batch_over_http(laboratory: Laboratory) -> None:
+    """Its messages are kept one by one, and a batch of acknowledgments is the answer."""
+    declare(laboratory, "hl7", "[map_to_fhir]")
+    second = RESULT.replace(b"|C1|", b"|C2|").replace(b"|F1^LAB|", b"|F2^LAB|")
+
+    async def story() -> None:
+        status, answer = await post(laboratory, b"BHS|^~\\&|LAB\r" + RESULT + second + b"BTS|2\r", Content_Type="text/plain")
+        assert status == 200 and answer.startswith(b"BHS|") and answer.endswith(b"\rBTS|2\r")
+        assert b"\rMSA|AA|C1\r" in answer and b"\rMSA|AA|C2\r" in answer
+        await laboratory.settled()
+        assert len(made(laboratory)) == 2
+
+    laboratory.tell(story())
