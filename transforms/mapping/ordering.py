@@ -119,7 +119,7 @@ class _Order:
         for each in sorted(group.children, key=_position):
             if isinstance(each, Segment):
                 self._put(each)
-            elif each.name == "PRIOR_RESULT" and each.children[0].name != "ORDER_PRIOR":  # a second OBR that nothing introduces is no prior one
+            elif each.name == "PRIOR_RESULT" and each.children[0].name != "ORDER_PRIOR":  # a second OBR nothing introduces is no prior one
                 segments = sorted(each.walk(), key=_position)
                 named = any(segment.name == "PID" for segment in segments)
                 _fill_prior(self._order.grow("PRIOR" if named else "OWN_PRIOR"), segments)

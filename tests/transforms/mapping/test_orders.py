@@ -20,7 +20,8 @@ def request_of(converted, kind: str) -> dict[str, str]:
 def test_the_placer_s_message_updates_its_order_and_a_result_does_not(lab: Lab) -> None:
     """Both know it by the same number."""
     order = lab.convert(lab.PID, "ORC|NW|P1^CPOE", "OBR|1|P1^CPOE||CBC^Count^L", header=OML)
-    result = lab.convert(lab.PID, "ORC|RE|P1^CPOE|F1^LAB", "OBR|1|P1^CPOE|F1^LAB|CBC^Count^L", lab.obx(), header=lab.HEADER.replace("|LAB|", "|CPOE|"))
+    header = lab.HEADER.replace("|LAB|", "|CPOE|")
+    result = lab.convert(lab.PID, "ORC|RE|P1^CPOE|F1^LAB", "OBR|1|P1^CPOE|F1^LAB|CBC^Count^L", lab.obx(), header=header)
     updating, creating = request_of(order, "ServiceRequest"), request_of(result, "ServiceRequest")
     assert updating["method"] == "PUT" and creating["method"] == "POST"
     assert updating["url"].partition("?")[2] == creating["ifNoneExist"]
@@ -41,8 +42,9 @@ def test_a_number_nobody_answers_for_becomes_one_of_ours(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("control", "status", "said"),
     [
-        ("NW", "", "active"), ("CA", "", "active"), ("OC", "", "revoked"), ("DC", "", "revoked"), ("HD", "", "active"), ("OH", "", "on-hold"),
-        ("RL", "", "active"), ("SC", "CM", "completed"), ("SC", "HD", "on-hold"), ("NW", "CA", "revoked"), ("ZZ", "", "unknown"),
+        ("NW", "", "active"), ("CA", "", "active"), ("OC", "", "revoked"), ("DC", "", "revoked"), ("HD", "", "active"),
+        ("OH", "", "on-hold"), ("RL", "", "active"), ("SC", "CM", "completed"),
+        ("SC", "HD", "on-hold"), ("NW", "CA", "revoked"), ("ZZ", "", "unknown"),
     ],
 )  # fmt: skip
 def test_what_becomes_of_an_order(lab: Lab, control: str, status: str, said: str) -> None:
@@ -53,7 +55,8 @@ def test_what_becomes_of_an_order(lab: Lab, control: str, status: str, said: str
 
 def test_two_tests_under_one_number_are_not_one_test(lab: Lab) -> None:
     """The second is left over, and nothing of it is mixed into the first."""
-    converted = lab.convert(lab.PID, "ORC|NW|P1^CPOE", "OBR|1|P1^CPOE||CBC^Count^L", "ORC|NW|P1^CPOE", "OBR|2|P1^CPOE||HBA1C^Sugar^L", header=OML)
+    segments = ("ORC|NW|P1^CPOE", "OBR|1|P1^CPOE||CBC^Count^L", "ORC|NW|P1^CPOE", "OBR|2|P1^CPOE||HBA1C^Sugar^L")
+    converted = lab.convert(lab.PID, *segments, header=OML)
     (order,) = lab.of(converted, "ServiceRequest")
     assert order["code"]["coding"][0]["code"] == "CBC"
     assert "OBR[2]-4" in converted.leftover
@@ -90,15 +93,18 @@ def test_results_from_before_keep_away_from_the_laboratory_s_own(lab: Lab) -> No
 def test_a_specimen_around_orders_is_each_one_s(lab: Lab) -> None:
     """OML_O33: one Specimen, and both orders name it."""
     header = OML.replace("OML^O21^OML_O21", "OML^O33^OML_O33")
-    converted = lab.convert(lab.PID, "SPM|1|S1&CPOE||SER", "ORC|NW|P1^CPOE", "OBR|1|P1^CPOE||A^A^L", "ORC|NW|P2^CPOE", "OBR|2|P2^CPOE||B^B^L", header=header)
+    orders = ("ORC|NW|P1^CPOE", "OBR|1|P1^CPOE||A^A^L", "ORC|NW|P2^CPOE", "OBR|2|P2^CPOE||B^B^L")
+    converted = lab.convert(lab.PID, "SPM|1|S1&CPOE||SER", *orders, header=header)
     (url,) = lab.urls(converted, "Specimen")
     assert [each["specimen"] for each in lab.of(converted, "ServiceRequest")] == [[{"reference": url}]] * 2
 
 
 @pytest.mark.parametrize(
     ("completion", "action", "refusal", "said"),
-    [("CP", "A", "", "completed"), ("PA", "A", "", "completed"), ("RE", "A", "R", "not-done"), ("NA", "A", "", "not-done"), ("", "", "", "completed"),
-     ("", "", "R", "not-done"), ("CP", "D", "", "entered-in-error"), ("RE", "D", "R", "entered-in-error")],
+    [
+        ("CP", "A", "", "completed"), ("PA", "A", "", "completed"), ("RE", "A", "R", "not-done"), ("NA", "A", "", "not-done"),
+        ("", "", "", "completed"), ("", "", "R", "not-done"), ("CP", "D", "", "entered-in-error"), ("RE", "D", "R", "entered-in-error"),
+    ],
 )  # fmt: skip
 @pytest.mark.parametrize(("header", "kind"), [(VXU, "Immunization"), (RAS, "MedicationAdministration")])
 def test_whether_a_dose_was_given(lab: Lab, header: str, kind: str, completion: str, action: str, refusal: str, said: str) -> None:
@@ -122,8 +128,9 @@ def test_vaccinations_without_a_number_of_their_own_stay_apart(lab: Lab) -> None
 
 def test_a_vaccination_corrected_is_the_same_vaccination(lab: Lab) -> None:
     """Known by the number in ORC-3, whatever else changes."""
-    first = lab.convert(lab.PID, "ORC|RE||F1^EHR", "RXA|0|1|20240115||141^Influenza^CVX|0.5|mL^^UCUM|||||||||||||CP|A", header=VXU)
-    later = lab.convert(lab.PID, "ORC|RE||F1^EHR", "RXA|0|1|20240116||150^Influenza^CVX|0.5|mL^^UCUM|||||||||||||CP|U", header=VXU)
+    given = "RXA|0|1|20240115||141^Influenza^CVX|0.5|mL^^UCUM|||||||||||||CP|A"
+    corrected = "RXA|0|1|20240116||150^Influenza^CVX|1|mL|||||||||||||CP|U"
+    first, later = (lab.convert(lab.PID, "ORC|RE||F1^EHR", each, header=VXU) for each in (given, corrected))
     assert lab.urls(first, "Immunization") == lab.urls(later, "Immunization")
 
 
@@ -134,4 +141,5 @@ def test_a_dispensing_never_overwrites_the_prescription(lab: Lab) -> None:
     prescribed = lab.convert(lab.PID, *segments[:2], header=OML.replace("OML^O21^OML_O21", "RDE^O11^RDE_O11"))
     assert request_of(dispensed, "MedicationRequest")["method"] == "POST"
     assert request_of(prescribed, "MedicationRequest")["method"] == "PUT"
-    assert lab.of(dispensed, "MedicationDispense")[0]["authorizingPrescription"] == [{"reference": lab.urls(prescribed, "MedicationRequest")[0]}]
+    (url,) = lab.urls(prescribed, "MedicationRequest")
+    assert lab.of(dispensed, "MedicationDispense")[0]["authorizingPrescription"] == [{"reference": url}]

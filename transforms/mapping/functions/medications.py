@@ -9,7 +9,14 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.composites import (
+    apart,
+    components,
+    left,
+    left_beyond,
+    reading,
+    subcomponents,
+)
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.identifiers import entity_identifier
 from transforms.mapping.functions.numbers import decimal
@@ -64,7 +71,8 @@ def strength(text: str, r: Reading, unit: str = "", volume: str = "", volume_uni
         if volume_unit:
             r.left("volume_unit")
         return {"numerator": numerator, "denominator": {"value": Decimal(1)}}
-    return {"numerator": numerator, "denominator": {"value": whole, **(apart("volume_unit", lambda: unit_of(volume_unit, r), r) if volume_unit else {})}}
+    measured = apart("volume_unit", lambda: unit_of(volume_unit, r), r) if volume_unit else {}
+    return {"numerator": numerator, "denominator": {"value": whole, **measured}}
 
 
 @function("per_day", gives="Ratio", memo=True)

@@ -10,14 +10,16 @@ from transforms.mapping.functions.codes import Codes, codeable_concept, coding
 from transforms.mapping.functions.composites import apart, components
 from transforms.mapping.functions.contacts import address as as_address
 from transforms.mapping.functions.contacts import contact_point
-from transforms.mapping.functions.identifiers import entity_identifier, entity_identifier_pair
+from transforms.mapping.functions.identifiers import (
+    entity_identifier,
+    entity_identifier_pair,
+)
 from transforms.mapping.functions.people import organization as as_organization
 from transforms.mapping.functions.people import practitioner
 from transforms.mapping.functions.quantities import simple_quantity
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.texts import joined_text
 from transforms.mapping.reading import Reading
-
 
 _UID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 

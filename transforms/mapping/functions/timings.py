@@ -12,7 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from transforms.mapping.functions.codes import Codes, system_of
-from transforms.mapping.functions.composites import apart, components, left, left_beyond, reading, subcomponents
+from transforms.mapping.functions.composites import (
+    apart,
+    components,
+    left,
+    left_beyond,
+    reading,
+    subcomponents,
+)
 from transforms.mapping.functions.numbers import decimal
 from transforms.mapping.functions.registry import function
 from transforms.mapping.functions.texts import positive_integer
@@ -88,7 +95,9 @@ def timing_count(text: str, r: Reading, length: str = "") -> dict[str, Any] | No
 
 
 @function("timing_within", gives="Timing", memo=True)
-def timing_within(text: str, r: Reading, codes: Codes | None = None, start: str = "", end: str = "", duration: str = "", count: str = "") -> dict[str, Any] | None:
+def timing_within(
+    text: str, r: Reading, codes: Codes | None = None, start: str = "", end: str = "", duration: str = "", count: str = ""
+) -> dict[str, Any] | None:
     """TQ.2 (RI), a pattern and a time of day as subcomponents, as Timing with the start and end beside it."""
     pattern, _, explicit = text.partition(r.subcomponent)
     made, repeat = _pattern(pattern, r, codes) if pattern else ({}, {})
@@ -121,12 +130,6 @@ def circumstances(text: str, r: Reading) -> dict[str, str] | None:
     """TQ1-10, when a thing is to be done if it is, as CodeableConcept of words."""
     said = r.text(text).strip()
     return {"text": said} if said else None
-
-
-@function("duration", gives="Duration", memo=True)
-def duration(text: str, r: Reading) -> dict[str, Any] | None:
-    """CQ as Duration, where its unit is one of time."""
-    return _duration(text, r)
 
 
 @function("days", gives="Duration", memo=True)
