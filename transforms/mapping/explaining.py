@@ -22,7 +22,7 @@ from transforms.mapping.probing import Findings, Told, Trial
 from transforms.mapping.provenance import Explanation, explained
 from transforms.mapping.to_fhir import AnyConverter, Converter
 
-MOST = 6000
+MOST = 1500
 """Atoms of the largest message that is tried; of a larger one only the rules are told, and the fields they read."""
 
 CODES = 6  # of a table, that are tried

@@ -31,7 +31,12 @@ what it says decides whether the whole entry is there."""
 OTHER = ("ZZ9", "20111213141516", "20111213141516+0100", "7", "g")
 """A word, times, a number and a unit: where what came is none, one would have been used."""
 
+MANY, ENOUGH = 300, 2
+"""From so many texts on what is tried is learnt: after so many of a kind, only what told something of them.  What is missed by it is
+coincidence: two texts that would become the same."""
+
 _SHORT = 6
+_FORM = re.compile("[0-9]+")
 _CODES = ("N", "L", "AN", "ISO", "ST", "FX")  # codes that functions know by themselves
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
@@ -74,10 +79,11 @@ class Trial:
         """Try all of `atoms`, each alone, and those that say the same together."""
         names = self._message.lines[0]
         tried = [each for each in atoms if (names[each.position], each.field) not in UNTRIED]
-        for atom in tried:
-            told = self._told.get((names[atom.position], atom.field, atom.component), ())
-            for value in (*alternatives(atom.text, told), ""):
-                self._note((atom,), value, VALUE if value else PRESENCE)
+        likes: dict[Any, list[list[str]]] = {}
+        for number, atom in enumerate(tried):
+            known = likes.setdefault(self._like(atom) if len(tried) > MANY else number, [])
+            told = [value for value in self._values(atom, known) if self._note((atom,), value, VALUE if value else PRESENCE)]
+            known.append(told)
         same: dict[str, list[Atom]] = {}
         for atom in tried:
             same.setdefault(atom.text, []).append(atom)
@@ -90,6 +96,20 @@ class Trial:
         }
         return Findings(found, frozenset(self._heard))
 
+    def _values(self, atom: Atom, known: list[list[str]]) -> list[str]:
+        """What to try in an atom's place: where several like it were tried already, what told something of them."""
+        if len(known) >= ENOUGH:
+            return [*dict.fromkeys([_neighbour(atom.text), *(value for told in known[:ENOUGH] for value in told if value != atom.text), ""])]
+        name = self._message.lines[0][atom.position]
+        return [*alternatives(atom.text, self._told.get((name, atom.field, atom.component), ())), ""]
+
+    def _like(self, atom: Atom) -> tuple[Any, ...]:
+        """Atoms in the same place of like segments (OBX of one type), alike themselves: one code, or texts of one form."""
+        fields = self._message.lines[1][atom.position].split(self._message.delimiters.field)
+        form = atom.text if len(atom.text) <= _SHORT and not atom.text.isdecimal() else _FORM.sub("0", atom.text)[:_SHORT]
+        kind = fields[2] if fields[0] == "OBX" and len(fields) > 2 else ""
+        return fields[0], kind, atom.field, atom.repetition, atom.component, atom.subcomponent, form
+
     def changed(self, group: tuple[Atom, ...], value: str) -> dict[str, bool] | None:
         """Pointers of the leaves that are something else with `value` in these places, and whether their entry is gone; None: nothing changed."""
         try:
@@ -100,16 +120,20 @@ class Trial:
             return None if len(converted.leftover) <= len(self.leftover) else {}
         return dict(compared(self._before, keyed(converted, conversion)))
 
-    def _note(self, group: tuple[Atom, ...], value: str, how: str) -> None:
+    def _note(self, group: tuple[Atom, ...], value: str, how: str) -> bool:
+        """Try a value in these places; whether that told anything new."""
         pointers = self.changed(group, value)
         if pointers is None:
-            return
+            return False
+        new = not self._heard.issuperset(group)
         self._heard.update(group)
         for pointer, gone in pointers.items():
+            by = self._by.setdefault(pointer, {})
             for atom in group:
-                self._by.setdefault(pointer, {}).setdefault(atom, ENTRY if gone else how)
-                if how == VALUE and not gone:
-                    self._by[pointer][atom] = VALUE
+                before, now = by.get(atom), VALUE if how == VALUE and not gone else ENTRY if gone else how
+                if before is None or now == VALUE != before:
+                    by[atom], new = now, True
+        return new
 
     def _together(self, group: list[Atom], value: str) -> None:
         """Several fields may say the same thing, and then none of them decides alone."""
