@@ -69,10 +69,10 @@ class _Command(click.Command):
 @click.command(cls=_Command, epilog="Example: flue convert --ledger results/*.hl7")
 @click.argument("files", nargs=-1, required=True, type=NAMED)
 @click.option(
-    "--explain", metavar="[table]", help="Print, for each element, the rule, file and line that wrote it, and the bytes that decide it; as a table to read."
+    "--explain", metavar="[table]", help="Print, for each element, the rule and line that wrote it, and the bytes that decide it; as a table to read."
 )
 @click.option(
-    "--ledger", metavar="[all]", help="Print what no rule read or dropped, and how much became of the message; `all`: the fate of every text in it."
+    "--ledger", metavar="[all]", help="Print what no rule read or dropped, and how much that is; `all`: the fate of every text of the message."
 )
 @click.option("--why", metavar="ELEMENT", help="Print why an element such as Observation.value is there or is not.")
 @click.option("--pretty", is_flag=True, help="Indent bundles for eyes, instead of one a line.")

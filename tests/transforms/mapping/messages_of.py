@@ -32,7 +32,10 @@ _PLAUSIBLE = {
     "NM": _NUMBERS, "SI": ("1", "2", "3"), "DT": _DATES, "TM": ("1030", "103000", "10"), "DTM": _TIMES, "TS": _TIMES,
     "ID": _CODES, "IS": _CODES, "ST": _WORDS, "TX": _WORDS, "FT": ("first\\.br\\second", *_WORDS), "SNM": ("+41445550100",), "GTS": ("daily",),
 }  # fmt: skip
-_STRANGE = ('""', " ", "\\T\\", "a\\F\\b", "99999999", "ü€\N{GRINNING FACE}", "<5", "0", "-", "1.2.840.10008.1", "\\X41\\", "http://x.example/y", "ZZ" * 30)
+_STRANGE = (
+    '""', " ", "\\T\\", "a\\F\\b", "99999999", "ü€\N{GRINNING FACE}", "<5", "0", "-", "1.2.840.10008.1", "\\X41\\", "http://x.example/y",
+    "ZZ" * 30,
+)  # fmt: skip
 _AUTHORITIES = (("HOSP", "", ""), ("LAB", "1.2.3.4", "ISO"), ("", "1.2.3.5", "ISO"), ("X", "", ""), ("Y", "example.org", "DNS"))
 _OBX_TYPES = ("NM", "ST", "TX", "CE", "SN", "TS", "DT", "FT", "CX", "")
 

@@ -13,8 +13,9 @@ HEADER = b"MSH|^~\\&|LAB|HOSP"
 def found(raw: bytes) -> dict[str, bytes | None]:
     """Path -> the bytes its span names, of all but the header."""
     message = parse(raw)
-    names = tuple(name if message.lines[0].count(name) == 1 else f"{name}[{message.lines[0][: index + 1].count(name)}]" for index, name in enumerate(message.lines[0]))
-    return {each.path: raw[slice(*each.span)] if each.span else None for each in atoms(message, names) if each.position}
+    names = message.lines[0]
+    places = tuple(name if names.count(name) == 1 else f"{name}[{names[: index + 1].count(name)}]" for index, name in enumerate(names))
+    return {each.path: raw[slice(*each.span)] if each.span else None for each in atoms(message, places) if each.position}
 
 
 def test_paths_are_no_longer_than_they_have_to_be() -> None:
