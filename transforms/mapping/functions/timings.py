@@ -132,6 +132,12 @@ def circumstances(text: str, r: Reading) -> dict[str, str] | None:
     return {"text": said} if said else None
 
 
+@function("duration", gives="Duration", memo=True)
+def duration(text: str, r: Reading) -> dict[str, Any] | None:
+    """CQ as Duration, where its unit is one of time."""
+    return _duration(text, r)
+
+
 @function("days", gives="Duration", memo=True)
 def days(text: str, r: Reading) -> dict[str, Any] | None:
     """NM, a number of days, as Duration."""
