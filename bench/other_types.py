@@ -94,7 +94,9 @@ def shared(resource: dict, identifier: dict, verb: str = "PUT") -> dict:
     """An entry of what others know by that identifier, too."""
     kind, system, value = resource["resourceType"], identifier["system"], identifier["value"]
     criterion = f"identifier={quote(system, safe='')}%7C{quote(value, safe='')}"
-    request = {"method": "PUT", "url": f"{kind}?{criterion}"} if verb == "PUT" else {"method": "POST", "url": kind, "ifNoneExist": criterion}
+    request = (
+        {"method": "PUT", "url": f"{kind}?{criterion}"} if verb == "PUT" else {"method": "POST", "url": kind, "ifNoneExist": criterion}
+    )
     return {"fullUrl": f"urn:uuid:{name(f'{kind}|{system}|{value}')}", "resource": resource, "request": request}
 
 
@@ -109,18 +111,26 @@ def person(pid: list[str], sender: str) -> dict:
     family, first, middle = pid[5].split("^")
     identifier = numbered(pid[3], sender)
     made = {
-        "resourceType": "Patient", "identifier": [identifier], "name": [{"family": family, "given": [first, middle]}],
-        "birthDate": day(pid[7]), "gender": GENDER[pid[8]], "address": [address(pid[11])],
+        "resourceType": "Patient",
+        "identifier": [identifier],
+        "name": [{"family": family, "given": [first, middle]}],
+        "birthDate": day(pid[7]),
+        "gender": GENDER[pid[8]],
+        "address": [address(pid[11])],
         "telecom": [{"system": "phone", "value": pid[13], "use": "home"}],
-    }  # fmt: skip
+    }
     return shared(made, identifier)
 
 
 def doctor(text: str) -> dict:
     """An XCN without an authority, to be contained."""
     number, family, first, _, _, prefix = text.split("^")
-    return {"resourceType": "Practitioner", "id": "c" + name(text)[:12], "identifier": [{"value": number}],
-            "name": [{"family": family, "given": [first], "prefix": [prefix]}]}  # fmt: skip
+    return {
+        "resourceType": "Practitioner",
+        "id": "c" + name(text)[:12],
+        "identifier": [{"value": number}],
+        "name": [{"family": family, "given": [first], "prefix": [prefix]}],
+    }
 
 
 def keyed(kind: str, key: str, *identifiers: dict) -> dict:
@@ -131,12 +141,17 @@ def keyed(kind: str, key: str, *identifiers: dict) -> dict:
 
 def provenance(msh: list[str], targets: list[dict], **more: object) -> dict:
     """MSH as an entry."""
-    author = {"coding": [{"system": PROVENANCE, "code": "author", "display": "Author"}]} if "activity" in more else coded(PROVENANCE, "author")
+    author = (
+        {"coding": [{"system": PROVENANCE, "code": "author", "display": "Author"}]} if "activity" in more else coded(PROVENANCE, "author")
+    )
     made = {
-        "resourceType": "Provenance", "id": name(f"Provenance|{msh[9]}"),
+        "resourceType": "Provenance",
+        "id": name(f"Provenance|{msh[9]}"),
         "agent": [{"who": {"type": "Organization", "display": msh[3]}, "type": author}, {"who": {"type": "Device", "display": msh[2]}}],
-        "entity": [{"role": "source", "what": {"identifier": {"value": msh[9]}}}], "target": targets, **more,
-    }  # fmt: skip
+        "entity": [{"role": "source", "what": {"identifier": {"value": msh[9]}}}],
+        "target": targets,
+        **more,
+    }
     return owned(made)
 
 
@@ -176,10 +191,12 @@ def kin(nk1: list[str]) -> dict:
     family, first = nk1[2].split("^")
     code, display, _ = nk1[3].split("^")
     role, called = KIN[code]
-    relationship = {"coding": [
-        {"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": role, "display": called},
-        {"system": V2 + "0063", "code": code, "display": display},
-    ]}  # fmt: skip
+    relationship = {
+        "coding": [
+            {"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": role, "display": called},
+            {"system": V2 + "0063", "code": code, "display": display},
+        ]
+    }
     telecom = [{"system": "phone", "value": nk1[5]}]
     return {"relationship": [relationship], "name": {"family": family, "given": [first]}, "telecom": telecom, "address": address(nk1[4])}
 
@@ -190,12 +207,16 @@ def encounter(pv1: list[str], sender: str, subject: dict) -> dict:
     attending, identifier = doctor(pv1[7]), numbered(pv1[19], sender)
     kind = {"coding": [{"system": PARTICIPATION, "code": "ATND", "display": "attender"}]}
     made = {
-        "resourceType": "Encounter", "status": "in-progress", "identifier": [identifier],
+        "resourceType": "Encounter",
+        "status": "in-progress",
+        "identifier": [identifier],
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code, "display": display},
-        "period": {"start": moment(pv1[44])}, "contained": [attending],
+        "period": {"start": moment(pv1[44])},
+        "contained": [attending],
         "participant": [{"type": [kind], "individual": {"reference": f"#{attending['id']}"}}],
-        "location": [{"location": {"type": "Location", "display": pv1[3].replace("^", " ")}, "status": "active"}], "subject": subject,
-    }  # fmt: skip
+        "location": [{"location": {"type": "Location", "display": pv1[3].replace("^", " ")}, "status": "active"}],
+        "subject": subject,
+    }
     return shared(made, identifier)
 
 
@@ -205,14 +226,22 @@ def condition(dg1: list[str], key: str, subject: dict, visit: dict) -> dict:
     system = "http://terminology.hl7.org/CodeSystem/condition-category"
     category = [{"coding": [{"system": system, "code": "encounter-diagnosis", "display": "Encounter Diagnosis"}]}]
     made = keyed("Condition", f"{key}|{dg1[3]}")
-    return made | {"category": category, "code": coded("http://hl7.org/fhir/sid/icd-10", code, display), "subject": subject, "encounter": visit}
+    return made | {
+        "category": category,
+        "code": coded("http://hl7.org/fhir/sid/icd-10", code, display),
+        "subject": subject,
+        "encounter": visit,
+    }
 
 
 def diagnosis(dg1: list[str], problem: dict) -> dict:
     """DG1 as an Encounter.diagnosis."""
     code, display = USE[dg1[6]]
     system = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
-    return {"use": {"coding": [{"system": system, "code": code, "display": display}, {"system": V2 + "0052", "code": dg1[6]}]}, "condition": problem}
+    return {
+        "use": {"coding": [{"system": system, "code": code, "display": display}, {"system": V2 + "0052", "code": dg1[6]}]},
+        "condition": problem,
+    }
 
 
 def allergy(al1: list[str], key: str, subject: dict) -> dict:
@@ -222,11 +251,16 @@ def allergy(al1: list[str], key: str, subject: dict) -> dict:
     criticality, severity = SEVERITY[al1[4]]
     system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
     return keyed("AllergyIntolerance", f"{key}|{al1[3]}") | {
-        "clinicalStatus": {"coding": [{"system": system, "code": "active", "display": "Active"}]}, "type": kind,
-        "category": [category], "_category": [alternate("0127", al1[2])], "code": coded("http://www.nlm.nih.gov/research/umls/rxnorm", code, display),
-        "criticality": criticality, "_criticality": alternate("0128", al1[4]),
-        "reaction": [{"manifestation": [{"text": al1[5]}], "severity": severity}], "patient": subject,
-    }  # fmt: skip
+        "clinicalStatus": {"coding": [{"system": system, "code": "active", "display": "Active"}]},
+        "type": kind,
+        "category": [category],
+        "_category": [alternate("0127", al1[2])],
+        "code": coded("http://www.nlm.nih.gov/research/umls/rxnorm", code, display),
+        "criticality": criticality,
+        "_criticality": alternate("0128", al1[4]),
+        "reaction": [{"manifestation": [{"text": al1[5]}], "severity": severity}],
+        "patient": subject,
+    }
 
 
 # vaccinations
@@ -255,12 +289,21 @@ def immunization(msh: list[str], orc: list[str], rxa: list[str], rxr: list[str],
         {"system": V2 + "0162", "code": route, "display": routed},
     ]
     return keyed("Immunization", orc[3], placed(orc[2], msh[3], "PLAC"), placed(orc[3], msh[3], "FILL")) | {
-        "status": "completed", "vaccineCode": coded("http://hl7.org/fhir/sid/cvx", code, display), "occurrenceDateTime": moment(rxa[3]),
-        "primarySource": True, "doseQuantity": quantity(rxa[6], rxa[7].partition("^")[0]), "contained": [giver],
+        "status": "completed",
+        "vaccineCode": coded("http://hl7.org/fhir/sid/cvx", code, display),
+        "occurrenceDateTime": moment(rxa[3]),
+        "primarySource": True,
+        "doseQuantity": quantity(rxa[6], rxa[7].partition("^")[0]),
+        "contained": [giver],
         "performer": [{"function": coded(V2 + "0443", "AP"), "actor": {"reference": f"#{giver['id']}"}}],
-        "location": {"type": "Location", "display": rxa[11].strip("^")}, "lotNumber": rxa[15], "expirationDate": day(rxa[16]),
-        "manufacturer": manufacturer, "route": {"coding": ways}, "site": coded(V2 + "0163", site, sited), "patient": patient,
-    }  # fmt: skip
+        "location": {"type": "Location", "display": rxa[11].strip("^")},
+        "lotNumber": rxa[15],
+        "expirationDate": day(rxa[16]),
+        "manufacturer": manufacturer,
+        "route": {"coding": ways},
+        "site": coded(V2 + "0163", site, sited),
+        "patient": patient,
+    }
 
 
 # appointments
@@ -284,17 +327,25 @@ def booking(sender: str, sch: list[str], patient: dict, ais: list[str], ail: lis
     code, display = REASON[reason]
     person = doctor(aip[3])
     room, _, _, house = ail[3].split("^")
-    reasons = [{"system": "http://snomed.info/sct", "code": code, "display": display}, {"system": V2 + "0276", "code": reason, "display": reasoned}]
+    reasons = [
+        {"system": "http://snomed.info/sct", "code": code, "display": display},
+        {"system": V2 + "0276", "code": reason, "display": reasoned},
+    ]
     return keyed("Appointment", sch[2], placed(sch[1], sender, "PLAC"), placed(sch[2], sender, "FILL")) | {
-        "status": "booked", "appointmentType": coded(V2 + "0277", kind, called), "reasonCode": [{"coding": reasons}],
-        "start": moment(start), "end": moment(end), "minutesDuration": int(sch[9]) * MINUTES[sch[10].partition("^")[0]],
+        "status": "booked",
+        "appointmentType": coded(V2 + "0277", kind, called),
+        "reasonCode": [{"coding": reasons}],
+        "start": moment(start),
+        "end": moment(end),
+        "minutesDuration": int(sch[9]) * MINUTES[sch[10].partition("^")[0]],
         "participant": [
             {"status": "accepted", "actor": patient},
             {"actor": {"type": "Location", "display": f"{house} {room}"}, "status": "accepted"},
             {"actor": {"reference": f"#{person['id']}"}, "status": "accepted"},
         ],
-        "serviceType": [coded(V2 + "0276", service, served)], "contained": [person],
-    }  # fmt: skip
+        "serviceType": [coded(V2 + "0276", service, served)],
+        "contained": [person],
+    }
 
 
 BY_HAND: dict[str, Callable[[bytes], dict]] = {"ADT_A01": admission, "VXU_V04": vaccination, "SIU_S12": appointment}

@@ -26,33 +26,58 @@ MORE: dict[str, Resource] = {
     "AllergyIntolerance": {"clinicalStatus": coded("allergyintolerance-clinical", "active"), "patient": PATIENT},
     "Appointment": {"status": "booked", "start": NOW, "end": LATER, "participant": [{"actor": PATIENT, "status": "accepted"}]},
     "Condition": {
-        "clinicalStatus": coded("condition-clinical", "resolved"), "subject": PATIENT, "abatementDateTime": "2024",
+        "clinicalStatus": coded("condition-clinical", "resolved"),
+        "subject": PATIENT,
+        "abatementDateTime": "2024",
         "evidence": [{"code": [{"text": "x"}]}],
     },
     "Consent": {"status": "active", "scope": {"text": "x"}, "category": [{"text": "x"}], "policyRule": {"text": "x"}},
     "DocumentReference": {"status": "current", "content": [{"attachment": {"contentType": "text/plain", "data": "eA=="}}]},
-    "Goal": {"lifecycleStatus": "active", "description": {"text": "x"}, "subject": PATIENT, "target": [{"measure": {"text": "x"}, "detailString": "y"}]},
+    "Goal": {
+        "lifecycleStatus": "active",
+        "description": {"text": "x"},
+        "subject": PATIENT,
+        "target": [{"measure": {"text": "x"}, "detailString": "y"}],
+    },
     "Encounter": {"status": "finished", "class": {"code": "AMB"}, "period": {"start": "2024-01-01", "end": "2024-01-02"}},
     "MedicationAdministration": {
-        "status": "completed", "medicationCodeableConcept": {"text": "x"}, "subject": PATIENT, "effectiveDateTime": "2024",
+        "status": "completed",
+        "medicationCodeableConcept": {"text": "x"},
+        "subject": PATIENT,
+        "effectiveDateTime": "2024",
         "dosage": {"dose": {"value": 1, "unit": "mg"}},
     },
     "MedicationDispense": {"status": "completed", "medicationCodeableConcept": {"text": "x"}, "whenPrepared": NOW, "whenHandedOver": LATER},
     "Organization": {"name": "x", "telecom": [{"system": "phone", "value": "1", "use": "work"}], "address": [{"city": "x", "use": "work"}]},
     "ServiceRequest": {
-        "status": "active", "intent": "order", "subject": PATIENT, "code": {"text": "x"}, "orderDetail": [{"text": "y"}],
-        "occurrenceTiming": {"repeat": {"duration": 1, "durationUnit": "h", "period": 1, "periodMax": 2, "periodUnit": "d", "when": ["AC"], "offset": 5}},
+        "status": "active",
+        "intent": "order",
+        "subject": PATIENT,
+        "code": {"text": "x"},
+        "orderDetail": [{"text": "y"}],
+        "occurrenceTiming": {
+            "repeat": {"duration": 1, "durationUnit": "h", "period": 1, "periodMax": 2, "periodUnit": "d", "when": ["AC"], "offset": 5}
+        },
         "quantityRange": {"low": {"value": 1, "unit": "x"}, "high": {"value": 2, "unit": "x"}},
     },
     "Specimen": {"collection": {"quantity": {"value": 1}, "duration": {"value": 1, "system": "http://unitsofmeasure.org", "code": "h"}}},
-    "Immunization": {"status": "completed", "vaccineCode": {"text": "x"}, "patient": PATIENT, "occurrenceDateTime": "2024",
-                     "education": [{"documentType": "x"}]},
-    "Observation": {"status": "final", "code": {"coding": [{"code": "a"}]}, "valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 2}}},
-}  # fmt: skip
+    "Immunization": {
+        "status": "completed",
+        "vaccineCode": {"text": "x"},
+        "patient": PATIENT,
+        "occurrenceDateTime": "2024",
+        "education": [{"documentType": "x"}],
+    },
+    "Observation": {
+        "status": "final",
+        "code": {"coding": [{"code": "a"}]},
+        "valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 2}},
+    },
+}
 
 
 def made() -> Resource:
-    """What becomes of the reference message (by hand as by the map, which another test compares), and a resource of each of `MORE` behind it."""
+    """What becomes of the reference message (by hand as by the map, as another test has it), and behind it a resource of each of `MORE`."""
     bundle = copy.deepcopy(handwritten.convert(load.message("CTL1", random.Random(1), observations=2))[1])
     for number, (kind, more) in enumerate(MORE.items()):
         resource = {"resourceType": kind, **copy.deepcopy(more)}

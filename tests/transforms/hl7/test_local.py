@@ -11,7 +11,10 @@ from transforms.hl7.message import parse
 from transforms.hl7.structures import Structures
 
 HEADER = b"MSH|^~\\&|A|B|C|D|20240101||%s|1|P|%s\r"
-ZLR = "segments:\n  ZLR: { name: Routing, after: OBR, in: ORDER_OBSERVATION, repeats: true, fields: { 1: { name: Set ID, type: SI }, 2: Laboratory } }\n"
+ZLR = (
+    "segments:\n  ZLR: { name: Routing, after: OBR, in: ORDER_OBSERVATION, repeats: true, "
+    "fields: { 1: { name: Set ID, type: SI }, 2: Laboratory } }\n"
+)
 
 
 def structures(text: str) -> Structures:
@@ -54,7 +57,8 @@ def test_a_segment_behind_one_that_repeats_stands_with_its_own() -> None:
 
 def test_segments_behind_one_another_keep_the_order_they_are_declared_in() -> None:
     """Also where one is declared before the one it follows."""
-    text = "segments:\n  ZZZ: { after: ZB1 }\n  ZA1: { after: PID, in: PATIENT, of: ORU_R01 }\n  ZB1: { after: PID, in: PATIENT, of: ORU_R01 }\n"
+    own = "{ after: PID, in: PATIENT, of: ORU_R01 }"
+    text = f"segments:\n  ZZZ: {{ after: ZB1 }}\n  ZA1: {own}\n  ZB1: {own}\n"
     found = tree(text, "PID ZA1 ZB1 ZZZ PD1 OBR")
     assert [each.name for each in found.find("PATIENT_RESULT.PATIENT")[0].segments()] == ["PID", "ZA1", "ZB1", "ZZZ", "PD1"]
     assert found.deviations == []

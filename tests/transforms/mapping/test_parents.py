@@ -85,7 +85,7 @@ CASES = [(event, order) for event, orders in ARRANGEMENTS.items() for order in o
 def made(event: str, arrangement: str, orders: list[Order]) -> Resource:
     """The bundle of a message with these orders, their segments in this order."""
     lines = ["PID|||1^^^MRN^MR||Doe^Jo"]
-    for name, order in zip("ABC", orders):
+    for name, order in zip("ABC", orders, strict=False):
         held = parts(name, order)
         lines += [line for kind in arrangement.split() for line in held[kind]]
     bundle = LAB.convert(*lines, header=LAB.HEADER.replace("ORU^R01", event)).bundle
@@ -134,7 +134,7 @@ def test_results_notes_and_specimens_stay_with_their_order(event: str, arrangeme
     reports, observations = by_code(bundle, "DiagnosticReport"), by_code(bundle, "Observation")
     urls = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
     assert sorted(reports) == sorted("ABC"[: len(orders)])
-    for name, order in zip("ABC", orders):
+    for name, order in zip("ABC", orders, strict=False):
         codes = [f"{name}{number}" for number in range(len(order.results))]
         assert [urls[each["reference"]]["code"]["coding"][0]["code"] for each in reports[name]["result"]] == codes
         assert sorted(own_notes(reports[name])) == expected(name, order.notes)
@@ -155,7 +155,7 @@ def test_what_an_order_asks_for_stays_with_it(orders: list[Order]) -> None:
     requests, observations = by_code(bundle, "ServiceRequest"), by_code(bundle, "Observation")
     urls = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
     assert sorted(requests) == sorted("ABC"[: len(orders)])
-    for name, order in zip("ABC", orders):
+    for name, order in zip("ABC", orders, strict=False):
         codes = [f"{name}{number}" for number in range(len(order.results))]
         assert own_notes(requests[name]) == expected(name, order.notes)
         assert [urls[each["reference"]]["code"]["coding"][0]["code"] for each in requests[name].get("supportingInfo", ())] == codes
