@@ -78,7 +78,7 @@ class Conversion(Reading):
     noted: set[tuple[str, str, int]]  # what was noted of which field
     repeated: set[int]  # remarks said again in this message
     weak: list[int]  # nodes known by their place in the message only (rule 2)
-    systems: dict[tuple[str, str, str], str]  # of the environment: HD -> URI
+    systems: dict[tuple[str, str, str] | str, str]  # of the environment: HD -> URI; by its components, or as it stands
     codes: dict[str, str]  # of the environment: raw CWE -> its part of a key
     name: Callable[[str], str]  # key -> UUID
     issuer: str  # the `system` of identifiers that are our own keys; '' where the site has no URI for them

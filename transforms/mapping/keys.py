@@ -68,7 +68,8 @@ def _alternative(value: Any, spot: Spot, problems: list[Problem]) -> tuple[Sourc
 def identity_of(declared: Declared, kind: str, own: tuple[str, ...]) -> Identity:
     """The identity of things of a resource type that a make's own segments and these fields make."""
     segments = tuple(dict.fromkeys((*own, *(place.segment for place in declared.places))))
-    alternatives = tuple(tuple((segments.index(place.segment), *_reader(place)) for place in each) for each in declared.by)
+    read = [[(segments.index(place.segment), *_reader(place)) for place in each] for each in declared.by]
+    alternatives = tuple((tuple(each[:3] for each in fields), all(certain for *_, certain in fields)) for fields in read)
     call = _key(kind, alternatives, len(segments), declared.of, declared.once)
     return Identity(
         call,
@@ -102,16 +103,21 @@ def _key(kind: str, alternatives: tuple[Any, ...], count: int, of: tuple[str, ..
 
 def _said(conversion: Conversion, alternatives: tuple[Any, ...], positions: tuple[int, ...]) -> tuple[list[str], bool] | None:
     """The values of the first alternative whose first field says something, and whether all of them are numbers with an authority or sender."""
-    for alternative in alternatives:
-        values = [read(conversion, _text(conversion, positions[index], place)) for index, place, read, _ in alternative]
-        if values[0]:
-            return values, all(certain for *_, certain in alternative)
+    for fields, certain in alternatives:
+        index, place, read = fields[0]
+        if first_said := read(conversion, _text(conversion, positions[index], place)):
+            others = [read(conversion, _text(conversion, positions[index], place)) for index, place, read in fields[1:]]
+            return [first_said, *others], certain
     return None
 
 
 def _text(conversion: Conversion, position: int, place: Source) -> str:
     """What a place says, as received: its first repetition, or the part of that."""
-    text = first(conversion, conversion.rows[position][place.field]) if position >= 0 else ""
+    text = conversion.rows[position][place.field] if position >= 0 else ""
+    if not text:
+        return ""
+    if conversion.repetition in text:
+        text = first(conversion, text)
     if place.component:
         text = _nth(text, conversion.component, place.component)
     if place.subcomponent:
