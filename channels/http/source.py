@@ -101,7 +101,7 @@ class HttpListening:
         declared = self._declared
         application = web.Application(client_max_size=declared.limit)
         application.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(application, access_log=None, keepalive_timeout=declared.idle_timeout, shutdown_timeout=60.0)
+        runner = web.AppRunner(application, access_log=None, keepalive_timeout=declared.idle_timeout, shutdown_timeout=60.0, lingering_time=1.0)
         await runner.setup()
         host, port = address(declared.listen)
         site = web.TCPSite(runner, host, port, backlog=1024, ssl_context=self._tls.current() if self._tls else None)

@@ -119,7 +119,10 @@ class RuleWriter(StoreWriter):
 
     def _guards(self, rule: Rule, found: Located) -> list[str]:
         guards = [self.condition(rule.when)] if rule.when else []
-        if rule.to in self._written and not found.element.many:
+        if "*" in self.frame.grown and not found.element.many and not found.containers:  # another make may have said it, as another type
+            names = frozenset(json_names(self.frame.type, found.element.name))
+            guards.insert(0, f"{self.frame.out}.keys().isdisjoint({self.code.constant(names)})")
+        elif rule.to in self._written and not found.element.many:
             flag = self._flags.get(rule.to)
             guards.insert(0, f"not {flag}" if flag else f"{found.name!r} not in {self.frame.out}")
         return [each for each in guards if each != "True"]

@@ -143,3 +143,14 @@ def test_a_dispensing_never_overwrites_the_prescription(lab: Lab) -> None:
     assert request_of(prescribed, "MedicationRequest")["method"] == "PUT"
     (url,) = lab.urls(prescribed, "MedicationRequest")
     assert lab.of(dispensed, "MedicationDispense")[0]["authorizingPrescription"] == [{"reference": url}]
+
+
+def test_a_time_and_a_timing_of_one_order_are_not_both_written(lab: Lab) -> None:
+    """What the order says of its timing stands; the blood product's time, which came second, is left over."""
+    header = OML.replace("OML^O21^OML_O21", "OMB^O27^OMB_O27")
+    converted = lab.convert(
+        lab.PID, "ORC|NW|P1^CPOE|||||^BID^^20240301^20240302", "BPO|1|RBC^Red cells^L|||||20240201|", header=header
+    )
+    (order,) = lab.of(converted, "ServiceRequest")
+    assert "occurrenceTiming" in order and "occurrenceDateTime" not in order
+    assert validate(converted.bundle) == [] and any(place.startswith("BPO-7") for place in converted.leftover)
