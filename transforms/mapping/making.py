@@ -9,6 +9,7 @@ read only the order) is written once into `base`.
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha1
@@ -53,11 +54,22 @@ PREFACE = {
     "PIECE": piece,
     "TRACE_SHARED": trace_shared,
 }
-LOCALS = (
-    "F = S.rows; U = S.used; N = S.refs; O = S.outs; E = S.entries; IDS = S.ids; NAME = S.name; ISSUER = S.issuer; "
-    "REP = S.repetition; COMP = S.component; ESC = S.escape"
-)
-TRACED = "; TRACE = S.trace.append"
+LOCALS = {
+    "F": "S.rows",
+    "U": "S.used",
+    "N": "S.refs",
+    "O": "S.outs",
+    "E": "S.entries",
+    "IDS": "S.ids",
+    "NAME": "S.name",
+    "ISSUER": "S.issuer",
+    "REP": "S.repetition",
+    "COMP": "S.component",
+    "ESC": "S.escape",
+}
+"""What generated code calls parts of a conversion; a make gets those it speaks of."""
+TRACED = {"TRACE": "S.trace.append"}
+_NAMES = re.compile(r"[A-Z]+")
 
 
 @dataclass(frozen=True)
@@ -134,7 +146,7 @@ class _ModuleWriter(PlaceWriter):
         code.line = None
         code.put(f"def make_{made.index}(S, steps):")
         code.depth += 1
-        code.put(LOCALS + (TRACED if self.explain else ""))
+        used = self._hole()
         loop = self._hole()
         code.depth += 1
         if made.grouped:
@@ -180,6 +192,9 @@ class _ModuleWriter(PlaceWriter):
             self._fill(loop, f"for {made.names('all')} in steps:", 2)
             self._fill(rows, self._rows(made, writer.segments, set(made.segments), writer.static), depth)
         self._fill(reset, writer.reset() or "pass", depth)
+        spoken = set(_NAMES.findall("\n".join(code.lines[used:])))
+        known = LOCALS | (TRACED if self.explain else {})
+        self._fill(used, "; ".join(f"{name} = {value}" for name, value in known.items() if name in spoken) or "pass", 2)
         code.depth = 1
 
     def _hole(self) -> int:
@@ -303,7 +318,7 @@ class _ModuleWriter(PlaceWriter):
         code = self.code
         code.put(f"def late_{made.index}(S, steps):")
         code.depth += 1
-        code.put("N = S.refs; O = S.outs" + (TRACED if self.explain else ""))
+        code.put("N = S.refs; O = S.outs" + ("; TRACE = S.trace.append" if self.explain else ""))
         with code.block(f"for {made.names('all')} in steps:"):
             code.line = Line(f"{self.map.name}/{made.make.name}", made.make.spot.file, *made.make.spot.place)
             code.put("out = O[n]")

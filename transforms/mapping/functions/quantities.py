@@ -27,6 +27,24 @@ Typed = tuple[str, Any]
 """An R4 type and a value of it, for elements that take several."""
 
 
+NUMBERS_KEPT, SHORT = 20_000, 8
+"""How many numbers are remembered, and how long they may be: what laboratories measure is mostly one of few thousand."""
+
+_numbers: dict[str, Decimal] = {}
+
+
+def _plain(text: str) -> Decimal | None:
+    """A number that is written as JSON writes it; None for anything else."""
+    if not _PLAIN(text):
+        return None
+    number = Decimal(text)
+    if len(text) <= SHORT:
+        if len(_numbers) >= NUMBERS_KEPT:
+            _numbers.clear()
+        _numbers[text] = number
+    return number
+
+
 UNITS_KEPT = 10_000
 """How many spellings of units are remembered; beyond that the memory starts again."""
 
@@ -74,8 +92,9 @@ def _unit(parts: list[str], r: Reading) -> tuple[dict[str, str], tuple[str, ...]
 @function("quantity", gives="*")
 def quantity(text: str, r: Reading, unit: str = "") -> Typed | None:
     """NM as Quantity, with the comparator some senders write; anything else as string, its unit left to the ledger."""
-    if _PLAIN(text):  # not remembered: numbers hardly repeat, so the plain ones take the short way
-        return "Quantity", {"value": Decimal(text), **unit_of(unit, r)} if unit else {"value": Decimal(text)}
+    number = _numbers.get(text) or _plain(text)
+    if number is not None:  # nearly always: the short way
+        return "Quantity", {"value": number, **unit_of(unit, r)} if unit else {"value": number}
     measured = compared(text.strip())
     if measured is None:
         return _no_number(text, r, unit)
