@@ -78,7 +78,7 @@ class Conversion(Reading):
     noted: set[tuple[str, str, int]]  # what was noted of which field
     repeated: set[int]  # remarks said again in this message
     weak: list[int]  # nodes known by their place in the message only (rule 2)
-    systems: dict[tuple[str, str, str] | str, str]  # of the environment: HD -> URI; by its components, or as it stands
+    systems: dict[tuple[Any, ...], str]  # of the environment: HD -> URI; by its components, or as they stand
     codes: dict[str, str]  # of the environment: raw CWE -> its part of a key
     name: Callable[[str], str]  # key -> UUID
     issuer: str  # the `system` of identifiers that are our own keys; '' where the site has no URI for them
@@ -96,6 +96,13 @@ class Conversion(Reading):
             if len(self.systems) > 1000:
                 self.systems.clear()
             uri = self.systems[key] = super().authority(namespace, universal, kind)
+        return uri
+
+    def assigner(self, parts: tuple[str, ...]) -> str:
+        """The URI for an HD's components as they stand in the message, kept per environment."""
+        uri = self.systems.get(("raw", parts))
+        if uri is None:
+            uri = self.systems["raw", parts] = super().assigner(parts)  # `authority` sees to it that they do not become too many
         return uri
 
     def note(self, code: str, sentence: str) -> None:

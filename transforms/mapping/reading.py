@@ -14,6 +14,7 @@ from typing import Any
 from transforms.document import Context, Note
 from transforms.hl7.delimiters import Delimiters
 from transforms.hl7.escapes import unescape
+from transforms.hl7.message import NULL
 from transforms.mapping.identity import authority, declared
 from transforms.mapping.options import MapOptions
 
@@ -76,6 +77,11 @@ class Reading:
     def authority(self, namespace: str, universal: str = "", kind: str = "") -> str:
         """The URI of an assigning authority given as HD components (unescaped), or '' where none is honest (rule 1)."""
         return authority(namespace, universal, kind, self.sender, self.context.identity)
+
+    def assigner(self, parts: tuple[str, ...]) -> str:
+        """The same of an HD's components as they stand in the message."""
+        clear = [self.text(each) if each != NULL else "" for each in (*parts, "", "")]
+        return self.authority(clear[0], clear[1], clear[2])
 
     def declared(self, namespace: str) -> str:
         """The URI that the site's table gives a namespace of this sender, or ''."""

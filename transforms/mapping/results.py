@@ -40,12 +40,7 @@ class Identity:
 
 def system_of(conversion: Conversion, parts: list[str]) -> str:
     """The URI for HD components as they stand in the message."""
-    known, raw = conversion.systems, BETWEEN.join(parts)
-    uri = known.get(raw)
-    if uri is None:
-        clear = [conversion.text(each) if each != NULL else "" for each in (*parts, "", "")]
-        uri = known[raw] = conversion.authority(clear[0], clear[1], clear[2])
-    return uri
+    return conversion.assigner(tuple(parts))
 
 
 def first(conversion: Conversion, text: str) -> str:

@@ -80,7 +80,7 @@ class Environment:
     issuer: str
     sender: tuple[str, str]
     version: str
-    systems: dict[tuple[str, str, str] | str, str]
+    systems: dict[tuple[Any, ...], str]
     codes: dict[str, str]
     held: tuple[Any, ...]  # what the environment's key speaks of by id, kept alive
 
