@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "lint engine, channel and map files",
     "convert": "HL7 v2 to FHIR: one JSON document a message, one a line",
     "demo": "run the laboratory feed and show what comes out",
+    "extract": "PDF laboratory reports: read the results, or measure how well",
     "maps": "list the maps: what they follow, read and test",
     "merges": "list merges of patients' numbers, and take them back",
     "messages": "list, search and show messages",
