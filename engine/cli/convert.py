@@ -1,4 +1,4 @@
-"""`flue convert`: HL7 v2 to FHIR without an engine, one JSON document a message, one a line."""
+"""`flue convert`: HL7 v2 to FHIR without an engine, one JSON document a message, one a line; or results in FHIR to HL7 v2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import available_timezones
 
 import click
@@ -23,7 +23,7 @@ from transforms.fhir.validation import validate
 from transforms.pipeline import Filtered
 
 if TYPE_CHECKING:
-    from engine.cli.converters import Convert
+    from engine.cli.converters import Convert, Overrides
     from transforms.document import Context
     from transforms.hl7.message import Message
     from transforms.mapping.explaining import Explainer
@@ -84,10 +84,13 @@ class _Command(click.Command):
 )
 @click.option("--channel", default="", help="Which channel of --conf, where there are several.")
 @click.option("--destination", default="", help="Which destination of the channel; default: the first that gets FHIR.")
+@click.option(
+    "--to", "target", type=click.Choice(["fhir", "v2"]), default="fhir", show_default=True, help="v2: FILES are Bundles of results, and become ORU^R01."
+)
 @click.option("--received", callback=_moment, help="When it counts as received (ISO 8601); default: the file's time.")
 def command(
     files: tuple[Path, ...], explain: str | None, ledger: str | None, why: str | None, pretty: bool, map_name: str, zone: str, identity_base: str,
-    conf: Path | None, channel: str, destination: str, received: datetime | None,
+    conf: Path | None, channel: str, destination: str, target: str, received: datetime | None,
 ) -> None:  # fmt: skip
     """Convert the HL7 v2 messages in FILES (- is standard input) and print a Bundle for each, one a line.
 
@@ -103,6 +106,8 @@ def command(
     if not conf and (channel or destination):
         raise click.UsageError("--channel and --destination are for --conf")
     overrides = Overrides(zone, identity_base)
+    if target == "v2":
+        _to_v2(files, received, overrides, ledger, usual=not (explain or why or pretty or conf or map_name != "auto"))
     convert: Convert = of_channel(conf, channel, destination, overrides) if conf else OfMap(map_name, overrides)
     tell = _teller(explain, ledger, why) or partial(_print, dumps_pretty if pretty else dumps)
     failed, wrong = 0, []
@@ -121,6 +126,15 @@ def command(
                 emit(dumps(outcome.of_error(error)))
                 say(f"{file}: {legible(str(error))}")
     sys.exit(1 if failed or wrong else 0)
+
+
+def _to_v2(files: tuple[Path, ...], received: datetime | None, overrides: Overrides, ledger: str | None, *, usual: bool) -> NoReturn:
+    """The other way round."""
+    from engine.cli.backward import convert_all
+
+    if not usual:
+        raise click.UsageError("--to v2 goes with --ledger, --zone, --identity-base and --received only")
+    sys.exit(1 if convert_all(files, received, overrides, ledger=bool(ledger)) else 0)
 
 
 def _teller(explain: str | None, ledger: str | None, why: str | None) -> Callable[..., None] | None:

@@ -61,6 +61,7 @@ class Rule:
     required: bool = False
     drop: tuple[Source, ...] = ()
     why: str = ""
+    lossy: str = ""  # why what it reads does not come back from what it writes
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ def _rule(shape: RuleShape, spot: Spot, problems: list[Problem]) -> Rule:
     ) or (Case((), _action(shape, spot, problems, shape.with_each)),)
     if bool(shape.choose) != bool(shape.cases):
         problems.append(spot.problem("missing", "`choose` and `cases` go together."))
-    return Rule(shape.name or shape.to, spot, steps, cases, choose, when, shape.required)
+    return Rule(shape.name or shape.to, spot, steps, cases, choose, when, shape.required, lossy=shape.lossy)
 
 
 def _action(shape: RuleShape | CaseShape, spot: Spot, problems: list[Problem], with_each: Any) -> Action:

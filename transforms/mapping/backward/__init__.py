@@ -1,0 +1,1 @@
+"""The maps, run backwards: FHIR to HL7 v2."""

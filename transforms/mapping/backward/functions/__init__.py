@@ -1,0 +1,1 @@
+"""The inverses of the functions of `as:`."""
