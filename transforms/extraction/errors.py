@@ -14,6 +14,7 @@ REASONS = {
     "too_many_pages": "the PDF has more pages than what is read",
     "too_much_text": "a page holds more characters than what is read",
     "too_slow": "reading the PDF took longer than allowed and was stopped",
+    "crashed": "reading the PDF ended the reading process: the file is damaged, or needs more memory than allowed",
     "out_of_memory": "reading the PDF needed more memory than allowed",
 }
 

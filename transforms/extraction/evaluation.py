@@ -141,7 +141,7 @@ def _decimal(value: Any) -> Decimal | None:
 
 
 def _unit(text: str) -> str:
-    return text.replace(" ", "").replace("\u03bc", "\u00b5")
+    return text.replace(" ", "").replace("\u03bc", "u").replace("\u00b5", "u")
 
 
 def _name(text: str) -> str:

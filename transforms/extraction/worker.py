@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import sys
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -16,6 +17,8 @@ from transforms.extraction.pdf import Limits
 from transforms.extraction.report import Report
 
 SECONDS, MEMORY = 30.0, 1 << 30
+EXHAUSTED = 77
+"""Exit status of a process that ran out of memory in our own code; PDFium, where it does, ends the process by a signal."""
 STARTING = 20.0
 """Seconds that a process may need to start."""
 
@@ -48,11 +51,11 @@ class Worker:
                 raise ExtractionError("too_slow")
             answer = pipe.recv()
         except (EOFError, OSError) as error:
+            self._process.join(STARTING)
+            exhausted = self._process.exitcode == EXHAUSTED
             self.stop()
-            raise ExtractionError("damaged") from error
+            raise ExtractionError("out_of_memory" if exhausted else "crashed") from error
         if isinstance(answer, str):
-            if answer == "out_of_memory":
-                self.stop()
             raise ExtractionError(answer)
         return answer
 
@@ -74,11 +77,13 @@ class Worker:
         self._process = context.Process(target=_serve, args=(theirs, self.limits, self.memory), daemon=True)
         self._process.start()
         theirs.close()
-        if not self._pipe.poll(STARTING):
-            self.stop()
-            raise ExtractionError("too_slow")
-        self._pipe.recv()
-        return self._pipe
+        try:
+            if self._pipe.poll(STARTING) and self._pipe.recv():
+                return self._pipe
+        except EOFError:
+            pass  # it ended before it was ready: said below
+        self.stop()
+        raise RuntimeError("the process that reads PDFs did not start")
 
 
 def _serve(pipe: Connection, limits: Limits, memory: int) -> None:
@@ -98,4 +103,4 @@ def _serve(pipe: Connection, limits: Limits, memory: int) -> None:
         except ExtractionError as error:
             pipe.send(error.code)
         except MemoryError:
-            pipe.send("out_of_memory")
+            sys.exit(EXHAUSTED)  # there may not be enough left to say so

@@ -87,7 +87,11 @@ def test_results_that_are_no_numbers(value: str) -> None:
             ("Glycémie", "112,5", "", "mg/dL", "70,0 à 99,0"),
             (D("70.0"), D("99.0")),
         ),
-        (("Exame", "Resultado", "", "Unidade", "Valores de referência"), ("Glicose", "112,5", "", "mg/dL", "até 99,0"), (None, D("99.0"))),
+        (
+            ("Exame", "Resultado", "", "Unidade", "Valores de referência"),
+            ("Glicose", "112,5", "", "mg/dL", "até 99,0"),
+            (None, D("99.0")),
+        ),
         (
             ("Esame", "Risultato", "", "Unità", "Valori di riferimento"),
             ("Glucosio", "112,5", "", "mg/dL", "fino a 99,0"),
@@ -159,6 +163,12 @@ def test_what_contradicts_itself_is_unsure() -> None:
     assert sure.confidence > 0.9 and unsure.confidence < 0.5
 
 
+LOCK = b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <" + b"11" * 32 + b"> /U <" + b"22" * 32 + b"> >> /ID [<01> <01>] /Root"
+LOCKED = pdf([(40, 40, "Sodium 140")]).replace(b"/Root", LOCK)
+TEXT = b"BT /F1 9 Tf 40 802 Td (" + b"x" * 60 + b") Tj ET"
+PICTURE = pdf([(40, 40, "x" * 60)]).replace(TEXT, b"q 9 0 0 9 40 40 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \x80 EI Q".ljust(len(TEXT)))
+
+
 @pytest.mark.parametrize(
     ("content", "limits", "code"),
     [
@@ -166,6 +176,8 @@ def test_what_contradicts_itself_is_unsure() -> None:
         (b"MSH|^~\\&|A|B", Limits(), "not_pdf"),
         (b"%PDF-1.4\nnonsense", Limits(), "damaged"),
         (pdf([]), Limits(), "empty"),
+        (LOCKED, Limits(), "encrypted"),
+        (PICTURE, Limits(), "no_text"),
         (pdf([], [], []), Limits(pages=2), "too_many_pages"),
         (pdf([(40, 40, "Sodium 140")]), Limits(bytes=100), "too_large"),
         (pdf([(40, 40, "Sodium 140")]), Limits(characters=5), "too_much_text"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import zlib
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,22 @@ def test_one_worker_reads_many_files() -> None:
 
 
 def test_a_worker_that_takes_too_long_is_stopped_and_replaced() -> None:
-    with Worker(seconds=0.0) as worker:
+    long = pdfs.pdf(*[[(40, 60 + 9 * line, "Glucose: 95 mg/dL (70-99)") for line in range(80)]] * 60)
+    with Worker(seconds=0.01) as worker:
         with pytest.raises(ExtractionError, match="too_slow"):
-            worker.extract(REPORT)
+            worker.extract(long)
         worker.seconds = 30.0
+        assert len(worker.extract(REPORT).results) == 1
+
+
+def test_a_worker_that_needs_too_much_memory_is_replaced() -> None:
+    """A file of a megabyte that unpacks to 300 MB: the worker ends, the next file is read."""
+    content = zlib.compress(b"(" + b"x" * (300 << 20) + b") Tj", 1)
+    small = pdfs.pdf([(40, 40, "Sodium")])
+    start = small.index(b"<< /Length")
+    packed = b"<< /Filter /FlateDecode /Length %d >>\nstream\n" % len(content) + content + b"\nendstream\n"
+    bomb = small[:start] + packed + small[small.index(b"endobj", start) :]
+    with Worker(memory=400 << 20) as worker:
+        with pytest.raises(ExtractionError, match="crashed|out_of_memory"):
+            worker.extract(bomb)
         assert len(worker.extract(REPORT).results) == 1
