@@ -17,6 +17,7 @@ from transforms.mapping.backward.writing import Writing
 from transforms.mapping.definition import SegmentMap
 
 NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
+SHARED = ("status", "effectiveDateTime", "effectivePeriod", "issued")  # what a component has of its Observation
 FUNCTION = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
 
 
@@ -125,12 +126,17 @@ class Results:
     def _observation(self, observation: Json, around: dict[str, Row], group: Group) -> None:
         rows = {**around, "OBX": Row("OBX")}
         self._run({**observation, "performer": [*self._performers(observation)]}, rows, "OBX_Observation", holder=observation)
+        apart = [each for each in observation.get("component", ()) if each.get("code") != observation.get("code")]
         for each in observation.get("component", ()):
-            self._run(each, rows, "OBX_Observation.component")
+            if each not in apart:
+                self._run(each, rows, "OBX_Observation.component")
         inner = group.group("OBSERVATION")
         inner.add(rows["OBX"] if rows["OBX"].fields else Row("OBX", {1: [""]}))
         for note in observation.get("note", ()):
             inner.add(*self._note(note, observation))
+        shared = {name: observation[name] for name in SHARED if name in observation}
+        for each in apart:  # of another code: a value of its own, never one more of this
+            self._observation({**shared, **each, "resourceType": "Observation"}, around, group)
 
     def _performers(self, observation: Json) -> Iterator[Json]:
         """Who did it; a role, which OBX has no field for, as the organization and the person, with what the person did."""

@@ -99,6 +99,14 @@ def test_times_without_a_zone_get_none() -> None:
     assert message.get("OBX-14") == "20240305123045"
 
 
+def test_a_component_of_another_code_is_a_result_of_its_own() -> None:
+    """Two pressures are never two values of one code."""
+    parts = [{"code": {"coding": [{"code": code}]}, "valueQuantity": {"value": value}} for code, value in (("SYS", 120), ("DIA", 80))]
+    pressure = {"resourceType": "Observation", "id": "q", "status": "final", "code": {"coding": [{"code": "BP"}]}, "component": parts}
+    message = WRITE(bundle(PATIENT, pressure, {**REPORT, "result": [{"reference": "urn:uuid:q"}]}), CONTEXT).message
+    assert lines(message)[-3:] == ["OBX|1||BP||||||||F", "OBX|2|NM|SYS||120||||||F", "OBX|3|NM|DIA||80||||||F"]
+
+
 def test_two_patients_are_two_groups() -> None:
     """Reports stand with whose they are."""
     other = {**PATIENT, "id": "p2", "identifier": [{"value": "2"}]}
