@@ -91,7 +91,7 @@ def wait_until_ready(engine: subprocess.Popen, seconds: float = 20) -> None:
 def send_all(files: tuple[Path, ...]) -> list[str]:
     """Send every message, print `CONTROL-ID CODE`, return the control ids in order."""
     line, sent = open_line(MLLP, 30), []
-    for _, content in messages(files):
+    for _, content in messages(files, lambda file, fault: print(f"{file}: {fault}", file=sys.stderr)):
         for answer in line.send(content):
             print(answer.control_id, answer.code, flush=True)
             sent.append(answer.control_id)
