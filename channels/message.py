@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from transforms.document import Document
+from transforms.fhir.serialization import dumps
 
 
 # Making a frozen dataclass costs four times as much.  What every message makes several of is therefore not frozen, and never changed.
@@ -61,6 +62,14 @@ class Outgoing:
     attempt: int  # from 1
     part: int = 0  # which of the message's parts, from 0
     destination: str = ""  # its name in the channel
+
+    @property
+    def content(self) -> bytes:
+        """The document's bytes: JSON of FHIR, HL7 and anything else as it is."""
+        body = self.document.body
+        if isinstance(body, dict | list):
+            return dumps(body)
+        return body.encode() if isinstance(body, str) else bytes(body)  # type: ignore[call-overload]  # of a Message or of bytes
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -11,7 +11,7 @@ from asyncio import Future
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 from pydantic.dataclasses import dataclass
 from yarl import URL
 
@@ -21,7 +21,7 @@ from channels.fhir.conversation import Claim, Conversation, Request, Settings
 from channels.fhir.plan import URN
 from channels.fhir.references import References
 from channels.http.answer import Failure, Reply
-from channels.http.authorization import Authorization
+from channels.http.authorization import Authorization, encrypted
 from channels.http.client import Client, unwatched
 from channels.message import Outcome, Outgoing, Verdict
 from channels.tls import Tls
@@ -58,6 +58,12 @@ class FhirDestination:
     in_flight: int = option("How many lanes may be sending at once.", default=16, ge=1, le=256)
 
     idempotent = True
+
+    @model_validator(mode="after")
+    def _safe(self) -> FhirDestination:
+        if not self.authorization.is_empty:
+            encrypted(self.url)
+        return self
 
     async def open(self, surroundings: Surroundings) -> FhirSending:
         """A destination that runs.  Nothing is sent before the first document."""

@@ -25,7 +25,6 @@ from channels.errors import ConnectorError
 from channels.message import Outcome, Outgoing, Verdict
 from transforms.component import destination, option
 from transforms.document import FHIR_JSON, HL7, Context, Document
-from transforms.fhir.serialization import dumps
 
 NAME = "{{ message_id }}{% if part %}-{{ part }}{% endif %}.{{ extension }}"
 EXTENSIONS = {FHIR_JSON: "json", HL7: "hl7"}
@@ -86,7 +85,7 @@ class FileSending:
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Write one file, on a thread."""
-        content = _content(outgoing.document)
+        content = outgoing.content
         try:
             file = self._place(_name(self._name, outgoing))
             await self._loop.run_in_executor(None, write, file, content, self._permissions)
@@ -171,13 +170,6 @@ def _name(template: Any, outgoing: Outgoing) -> str:
 def _harmless(text: str) -> str:
     """The sender's text as part of a file's name."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:100]
-
-
-def _content(document: Document) -> bytes:
-    body = document.body
-    if isinstance(body, (dict, list)):
-        return dumps(body)
-    return body.encode() if isinstance(body, str) else bytes(body)  # type: ignore[call-overload]
 
 
 def _failed(error: OSError) -> Outcome:

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, model_validator
 from pydantic.dataclasses import dataclass
 
 from channels.errors import ConnectorError
+from channels.http.address import LOOPBACK
 from channels.http.answer import Failure, Reply
 from transforms.component import option
 
@@ -38,6 +39,15 @@ def web_address(url: str) -> str:
     return url
 
 
+def encrypted(url: str) -> str:
+    """An address that credentials may be sent to: https, or this machine."""
+    if "${" not in web_address(url) and url.startswith("http://"):
+        host = url.removeprefix("http://").partition("/")[0].rpartition("@")[2]
+        if (host if host.startswith("[") else host.partition(":")[0]).partition("]")[0].strip("[") not in LOOPBACK:
+            raise ValueError("would send credentials unencrypted: use https")
+    return url
+
+
 @dataclass(frozen=True)
 class Basic:
     """User and password (RFC 7617)."""
@@ -50,7 +60,7 @@ class Basic:
 class OAuth2:
     """Tokens for a client's id and secret."""
 
-    token_url: Annotated[str, AfterValidator(web_address)] = option("Where tokens are asked for.")
+    token_url: Annotated[str, AfterValidator(encrypted)] = option("Where tokens are asked for.")
     client_id: str = option("What the authorization server calls us.", min_length=1)
     client_secret: str = option("The secret, as ${secret:name}.", min_length=1)
     scope: str = option("Scopes to ask for, such as `system/*.rs`.", default="")
@@ -62,7 +72,7 @@ class OAuth2:
 class Smart:
     """Tokens for a signed assertion: SMART backend services."""
 
-    token_url: Annotated[str, AfterValidator(web_address)] = option("Where tokens are asked for.")
+    token_url: Annotated[str, AfterValidator(encrypted)] = option("Where tokens are asked for.")
     client_id: str = option("What the authorization server calls us.", min_length=1)
     key: str = option("File with our private key: PEM or JWK.", min_length=1)
     key_password: str = option("Password of a PEM file, as ${secret:name}; empty: it has none.", default="")
@@ -85,6 +95,11 @@ class Authorization:
         if sum(bool(each) for each in (self.bearer, self.basic, self.oauth2, self.smart)) > 1:
             raise ValueError("takes one of bearer, basic, oauth2 and smart")
         return self
+
+    @property
+    def is_empty(self) -> bool:
+        """We are nobody in particular."""
+        return not (self.fixed or self.asked)
 
     @property
     def fixed(self) -> str:

@@ -11,9 +11,9 @@ from yarl import URL
 from channels import faults
 from channels.connector import Surroundings
 from channels.http.answer import Failure, Reply, retry_after, verdict
-from channels.http.authorization import Authorization, web_address
+from channels.http.authorization import Authorization, encrypted, web_address
 from channels.http.client import Client
-from channels.http.templates import ERRORS, checked, content_of, template
+from channels.http.templates import ERRORS, checked, template
 from channels.message import Outcome, Outgoing, Verdict
 from channels.tls import Tls
 from transforms.component import destination, option
@@ -55,10 +55,8 @@ class HttpDestination:
 
     @model_validator(mode="after")
     def _safe(self) -> HttpDestination:
-        credentials = self.authorization.fixed or self.authorization.asked
-        host = URL(self.url).host if "${" not in self.url and "{" not in self.url.split("/")[2] else "localhost"
-        if credentials and self.url.startswith("http://") and host not in ("localhost", "127.0.0.1", "::1"):
-            raise ValueError("would send credentials unencrypted: use https")
+        if not self.authorization.is_empty:
+            encrypted(self.url)
         return self
 
     async def open(self, surroundings: Surroundings) -> HttpSending:
@@ -86,7 +84,7 @@ class HttpSending:
             url = URL(self._url(outgoing), encoded=True)
             headers = {"Content-Type": self._declared.media_type or MEDIA_TYPES.get(document.media_type, document.media_type)}
             headers |= {name: _one_line(make(outgoing)) for name, make in self._headers.items()}
-            body = self._body(outgoing).encode() if self._body else content_of(document)
+            body = self._body(outgoing).encode() if self._body else outgoing.content
         except ERRORS as error:
             return Outcome(Verdict.REFUSED, "template", f"a template gives nothing for this document ({type(error).__name__})")
         reply = await self._client.send(self._declared.method, url, headers, body, faults.reach)

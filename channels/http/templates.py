@@ -14,10 +14,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from channels.message import Outgoing
 from transforms.document import FHIR_JSON, HL7, Context, Document
 from transforms.errors import MessageError
-from transforms.fhir.serialization import dumps
 from transforms.hl7.message import Message, parse
 
 NAMES = "message_id, control_id, part, received (a time, UTC), channel, destination, media_type, text, json, field(path)"
+SAID = {"text", "json", "field"}
+"""Names by which a template speaks of the content itself."""
 ERRORS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MessageError)
 """What a template may come to."""
 
@@ -27,14 +28,6 @@ _address = ImmutableSandboxedEnvironment(
 )  # what is put into an address cannot change its form
 
 Template = Callable[[Outgoing], str]
-
-
-def content_of(document: Document) -> bytes:
-    """A document's bytes: JSON of FHIR, HL7 and anything else as it is."""
-    body = document.body
-    if isinstance(body, dict | list):
-        return dumps(body)
-    return body.encode() if isinstance(body, str) else bytes(body)  # type: ignore[call-overload]
 
 
 def template(text: str, *, address: bool = False) -> Template:
@@ -58,7 +51,7 @@ def names_of(outgoing: Outgoing, with_text: bool) -> dict[str, Any]:
     return {
         "message_id": outgoing.message_id, "control_id": outgoing.control_id, "part": outgoing.part, "received": document.context.received,
         "channel": document.context.channel, "destination": outgoing.destination, "media_type": document.media_type,
-        "text": content_of(document).decode("utf-8", "replace") if with_text else "", "json": body if isinstance(body, dict) else {}, "field": field,
+        "text": outgoing.content.decode("utf-8", "replace") if with_text else "", "json": body if isinstance(body, dict) else {}, "field": field,
     }  # fmt: skip
 
 
@@ -76,8 +69,11 @@ def checked(text: str, *, address: bool = False) -> str:
         return text
     try:
         prepared = template(text, address=address)
+        named = find_undeclared_variables(_plain.parse(text)) if address else set()
     except TemplateError as error:
         raise ValueError(f"is no template: {error}") from None
+    if named & SAID:
+        raise ValueError("would put into an address what a message says; logs on the way keep addresses: put it into a header or the body")
     faults = []
     for sample in SAMPLES:
         try:

@@ -14,6 +14,7 @@ from joserfc import jwk, jwt
 from pydantic import ValidationError
 
 from channels.errors import ConnectorError
+from channels.fhir.destination import FhirDestination
 from channels.http.answer import Failure, Reply
 from channels.http.authorization import Authorization, Basic, OAuth2, Smart, Token, token_of, token_request
 
@@ -105,3 +106,13 @@ def test_a_token_is_renewed_before_its_end() -> None:
 def test_no_token_says_why_in_known_words(status: int, body: bytes, said: str) -> None:
     """Error codes of RFC 6749 are told, nothing else of what the server says."""
     assert token_of(Reply(status, body=body), 0.0) == Failure("token", f"the authorization server gives no token ({said})")
+
+
+@pytest.mark.parametrize("url", ["http://auth.example/token", "http://localhost.example/token", "http://127.0.0.1@auth.example/token"])
+def test_credentials_do_not_travel_in_the_open(url: str) -> None:
+    """Neither to an authorization server nor to a FHIR server; on this machine they may."""
+    for declared in (lambda: OAuth2(url, "lab", "secret"), lambda: FhirDestination(url=url, authorization=Authorization(bearer="x"))):
+        with pytest.raises(ValidationError, match="unencrypted"):
+            declared()
+    for here in ("http://127.0.0.1:8080/token", "http://[::1]:8080/token", "http://localhost/token"):
+        assert OAuth2(here, "lab", "secret").token_url == here

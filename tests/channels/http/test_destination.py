@@ -241,6 +241,7 @@ def test_without_a_token_nothing_is_sent(runner: Runner) -> None:
         ({"url": "ftp://x"}, "should be an address"), ({"url": "https://x.example/{{ nobody }}"}, "nobody"), ({"url": "https://x.example/{{"}, "no template"),
         ({"url": "https://x.example", "body": "{% for %}"}, "no template"), ({"url": "https://x.example", "headers": {"X": "a\nb"}}, "one line"),
         ({"url": "http://x.example", "authorization": Authorization(bearer="x")}, "unencrypted"),
+        ({"url": "https://x.example/{{ field('PID-3') }}"}, "into an address"), ({"url": "https://x.example/?q={{ json.id }}"}, "into an address"),
     ],
 )  # fmt: skip
 def test_mistakes_are_found_at_load(options: dict[str, Any], said: str) -> None:
