@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from zoneinfo import available_timezones
 
 import click
 
 from engine.cli.files import NAMED, messages, written
 from engine.cli.output import emit, legible, progress, say, table
-from transforms.declaration.suggestions import did_you_mean
+from engine.cli.zones import known_zone
 from transforms.errors import MessageError
 from transforms.fhir import outcome
 from transforms.fhir.serialization import dumps, dumps_pretty
@@ -30,12 +29,6 @@ if TYPE_CHECKING:
 
 WORDS = {"--explain": ("json", "table"), "--ledger": ("left", "all")}
 """What may stand after an option; the first where nothing does."""
-
-
-def _zone(context: click.Context, option: click.Parameter, name: str) -> str:
-    if name and name not in available_timezones():
-        raise click.BadParameter(f"{name} is no time zone of the IANA list{did_you_mean(name, available_timezones())}")
-    return name
 
 
 def _base(context: click.Context, option: click.Parameter, uri: str) -> str:
@@ -77,7 +70,7 @@ class _Command(click.Command):
 @click.option("--why", metavar="ELEMENT", help="Print why an element such as Observation.value is there or is not.")
 @click.option("--pretty", is_flag=True, help="Indent bundles for eyes, instead of one a line.")
 @click.option("--map", "map_name", default="auto", show_default=True, help="The message map to use; of a channel, its own.")
-@click.option("--zone", default="", callback=_zone, help="IANA time zone of times without an offset, such as Europe/Zurich.")
+@click.option("--zone", default="", callback=known_zone, help="IANA time zone of times without an offset, such as Europe/Zurich.")
 @click.option("--identity-base", default="", callback=_base, help="URI prefix for identifier systems that the message does not give.")
 @click.option(
     "--conf", type=click.Path(exists=True, path_type=Path), help="Use the channel of this folder: its filter, steps, maps and tables."

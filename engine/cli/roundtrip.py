@@ -10,7 +10,7 @@ import click
 
 from engine.cli.files import NAMED, messages, written
 from engine.cli.output import emit, legible, say
-from transforms.declaration.suggestions import did_you_mean
+from engine.cli.zones import known_zone
 from transforms.document import Context, Identity
 from transforms.errors import MessageError
 from transforms.fhir.serialization import dumps
@@ -19,17 +19,9 @@ from transforms.mapping.backward.roundtrip import BACK, RoundTrip, RoundTrips
 from transforms.mapping.library import Library
 
 
-def _zone(context: click.Context, option: click.Parameter, name: str) -> str:
-    from zoneinfo import available_timezones
-
-    if name and name not in available_timezones():
-        raise click.BadParameter(f"{name} is no time zone of the IANA list{did_you_mean(name, available_timezones())}")
-    return name
-
-
 @click.command(epilog="Example: flue roundtrip results/*.hl7")
 @click.argument("files", nargs=-1, required=True, type=NAMED)
-@click.option("--zone", default="", callback=_zone, help="IANA time zone of times without an offset, such as Europe/Zurich.")
+@click.option("--zone", default="", callback=known_zone, help="IANA time zone of times without an offset, such as Europe/Zurich.")
 @click.option("--written", "show", is_flag=True, help="Print the message that comes back, too, a segment a line.")
 def command(files: tuple[Path, ...], zone: str, show: bool) -> None:
     """Convert the results in FILES (- is standard input) to FHIR and back to v2, and compare.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -86,11 +85,11 @@ def test_follows_names_maps_of_the_guide() -> None:
     assert followed("HL7 v2.5.1, 13.4.3") == ()
 
 
-@pytest.mark.skipif("FLUE_SHARED" not in os.environ, reason="the guide's tables are among the shared data (FLUE_SHARED)")
-def test_nothing_of_the_guide_is_open() -> None:
+@pytest.mark.shared
+def test_nothing_of_the_guide_is_open(shared: Path) -> None:
     """Each row is implemented or waived with a reason, and each waiver is needed."""
     library = Library.load()
-    guide = Guide.read(Path(os.environ["FLUE_SHARED"]) / "reference/v2-to-fhir/tables")
+    guide = Guide.read(shared / "reference/v2-to-fhir/tables")
     found = Coverage(guide, library.segment_maps, library.message_maps, library.tables, datatype_maps(), library.kit(MapOptions())).report()
     assert [open_row.name for each in found.counted for open_row in each.open] == []
     assert found.problems == ()
